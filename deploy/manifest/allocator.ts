@@ -1,0 +1,61 @@
+import { COMPONENT, CONTROLLER_NAME, PORT } from '../../src/api/names.ts'
+import type { Installation, ManifestObject } from './installation.ts'
+import {
+  CONTAINER_SECURITY,
+  CONTROL_PLANE_TOLERATIONS,
+  CRITICAL_TOLERATION,
+  command,
+  componentLabels,
+  LINUX,
+  LOCATION_ENV,
+  PULL_POLICY,
+  probes,
+  RESTRICTED_POD,
+  resources,
+  spreadOverNodes,
+} from './pod.ts'
+
+const LABELS = componentLabels(COMPONENT.controller)
+
+/** Two replicas: the leader allocates, the other one has everything in memory and waits for the Lease. */
+export function allocatorDeployment({ namespace, image }: Installation): ManifestObject {
+  return {
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { name: CONTROLLER_NAME, namespace, labels: LABELS },
+    spec: {
+      replicas: 2,
+      selector: { matchLabels: LABELS },
+      template: {
+        metadata: { labels: LABELS },
+        spec: {
+          serviceAccountName: CONTROLLER_NAME,
+          priorityClassName: 'system-cluster-critical',
+          enableServiceLinks: false,
+          terminationGracePeriodSeconds: 15,
+          nodeSelector: LINUX,
+          tolerations: [...CONTROL_PLANE_TOLERATIONS, CRITICAL_TOLERATION],
+          topologySpreadConstraints: spreadOverNodes(COMPONENT.controller),
+          securityContext: RESTRICTED_POD,
+          containers: [allocatorContainer(image)],
+        },
+      },
+    },
+  }
+}
+
+/** Memory grows with Services: about a kilobyte each, in the cache and in the ledger. */
+function allocatorContainer(image: string): object {
+  return {
+    name: 'controller',
+    image,
+    imagePullPolicy: PULL_POLICY,
+    command: command('src/allocator'),
+    args: [`--metrics-addr=:${PORT.controllerMetrics}`],
+    env: LOCATION_ENV,
+    ports: [{ name: 'metrics', containerPort: PORT.controllerMetrics, protocol: 'TCP' }],
+    ...probes(PORT.controllerMetrics),
+    resources: resources({ cpu: '50m', memory: '96Mi', cpuLimit: '1', memoryLimit: '512Mi' }),
+    securityContext: CONTAINER_SECURITY,
+  }
+}

@@ -1,0 +1,71 @@
+import { COMPONENT, PORT, SPEAKER_NAME } from '../../src/api/names.ts'
+import type { Installation, ManifestObject } from './installation.ts'
+import {
+  CONTAINER_SECURITY,
+  CONTROL_PLANE_TOLERATIONS,
+  command,
+  componentLabels,
+  LINUX,
+  LOCATION_ENV,
+  PULL_POLICY,
+  probes,
+  resources,
+} from './pod.ts'
+
+const LABELS = componentLabels(COMPONENT.speaker)
+
+/**
+ * Root without rights: NET_RAW opens packet sockets, and Kubernetes gives an added capability to user 0 only (a
+ * container of another user starts without it, for there are no ambient capabilities). All others are dropped,
+ * nothing can be written, and no program but Node is in the image.
+ */
+const SECURITY = {
+  ...CONTAINER_SECURITY,
+  runAsUser: 0,
+  runAsGroup: 0,
+  runAsNonRoot: false,
+  capabilities: { drop: ['ALL'], add: ['NET_RAW'] },
+}
+
+/** One speaker per node, on the node's own network: it answers for addresses there. */
+export function speakerDaemonSet({ namespace, image }: Installation): ManifestObject {
+  return {
+    apiVersion: 'apps/v1',
+    kind: 'DaemonSet',
+    metadata: { name: SPEAKER_NAME, namespace, labels: LABELS },
+    spec: {
+      selector: { matchLabels: LABELS },
+      // One after the other, so that the others can take over the addresses of the one that restarts.
+      updateStrategy: { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: 1 } },
+      template: {
+        metadata: { labels: LABELS },
+        spec: {
+          serviceAccountName: SPEAKER_NAME,
+          priorityClassName: 'system-node-critical',
+          enableServiceLinks: false,
+          hostNetwork: true,
+          terminationGracePeriodSeconds: 15,
+          nodeSelector: LINUX,
+          tolerations: CONTROL_PLANE_TOLERATIONS,
+          securityContext: { seccompProfile: { type: 'RuntimeDefault' } },
+          containers: [speakerContainer(image)],
+        },
+      },
+    },
+  }
+}
+
+function speakerContainer(image: string): object {
+  return {
+    name: 'speaker',
+    image,
+    imagePullPolicy: PULL_POLICY,
+    command: command('src/speaker'),
+    args: ['--enable-layer2=true', `--metrics-addr=:${PORT.speakerMetrics}`],
+    env: LOCATION_ENV,
+    ports: [{ name: 'metrics', containerPort: PORT.speakerMetrics, protocol: 'TCP' }],
+    ...probes(PORT.speakerMetrics),
+    resources: resources({ cpu: '50m', memory: '96Mi', cpuLimit: '1', memoryLimit: '256Mi' }),
+    securityContext: SECURITY,
+  }
+}
