@@ -1,0 +1,118 @@
+import { isTransient, type Libc, SystemCallError } from './libc.ts'
+
+const AF_PACKET = 17
+const SOCK_RAW = 3
+const SOCK_NONBLOCK = 0o4000
+const SOCK_CLOEXEC = 0o2000000
+const SOL_SOCKET = 1
+const SO_ERROR = 4
+const SO_RCVBUF = 8
+const SOL_PACKET = 263
+const PACKET_IGNORE_OUTGOING = 23
+const ETH_P_ARP = 0x0806
+/** Room for a burst of requests while this thread waits for its turn on the CPU: about 2,000 small frames. */
+const RECEIVE_BUFFER_BYTES = 1 << 20
+
+/**
+ * Classic BPF: take ARP requests, and of those only what is meant for this host and is not tagged for a VLAN that this interface does not
+ * carry. Offsets from -4096 are the kernel's ancillary values (linux/filter.h): 4 the packet type, 48 whether a VLAN tag is present.
+ * Each instruction: code, jump if true, jump if false, operand.
+ */
+const ARP_REQUESTS = [
+  [0x28, 0, 0, 12], //            ldh [12]          EtherType
+  [0x15, 0, 7, ETH_P_ARP], //     jeq arp
+  [0x28, 0, 0, 20], //            ldh [20]          opcode
+  [0x15, 0, 5, 1], //             jeq request
+  [0x20, 0, 0, -4096 + 4], //     ld #type
+  [0x15, 3, 0, 3], //             jeq PACKET_OTHERHOST: another host's unicast, seen by a promiscuous interface
+  [0x20, 0, 0, -4096 + 48], //    ld #vlan_tag_present
+  [0x15, 0, 1, 0], //             jeq untagged
+  [0x06, 0, 0, 0xffff], //        accept
+  [0x06, 0, 0, 0], //             drop
+] as const
+
+/** Raw Ethernet on one interface: ARP requests come in, any frame goes out. Non-blocking. */
+export interface FrameSocket {
+  readonly fd: number
+  /** Fills `buffer` with one frame and returns its length, or 'empty', or the failure (ENETDOWN when the interface went down). */
+  receive(buffer: Uint8Array): number | 'empty' | SystemCallError
+  /** Sends one whole frame; undefined is success. */
+  send(frame: Uint8Array): SystemCallError | undefined
+  /** Reads and clears the error that poll announced. */
+  takeError(): SystemCallError | undefined
+  /** Idempotent. */
+  close(): void
+}
+
+/** Opens the socket (needs CAP_NET_RAW). Throws SystemCallError; nothing stays open then. */
+export function openArpSocket(libc: Libc, interfaceIndex: number): FrameSocket {
+  // Protocol 0: nothing is received until the filter is in place and bind() names protocol and interface.
+  const fd = libc.socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)
+  if (fd < 0) throw new SystemCallError('socket(AF_PACKET)', libc.errno())
+  try {
+    check(libc, 'attach filter', libc.attachFilter(fd, bpf(ARP_REQUESTS)))
+    check(libc, 'SO_RCVBUF', libc.setsockopt(fd, SOL_SOCKET, SO_RCVBUF, int32(RECEIVE_BUFFER_BYTES), 4))
+    check(libc, 'PACKET_IGNORE_OUTGOING', libc.setsockopt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, int32(1), 4))
+    check(libc, 'bind', libc.bind(fd, linkAddress(interfaceIndex), 20))
+  } catch (error) {
+    libc.close(fd)
+    throw error
+  }
+  return frameSocket(libc, fd)
+}
+
+function frameSocket(libc: Libc, fd: number): FrameSocket {
+  let open = true
+  const errorValue = int32(0)
+  return {
+    fd,
+    receive(buffer) {
+      const length = libc.recv(fd, buffer, buffer.length, 0)
+      if (length >= 0) return length
+      const errno = libc.errno()
+      return isTransient(errno) ? 'empty' : new SystemCallError('recv', errno)
+    },
+    send(frame) {
+      return libc.send(fd, frame, frame.length, 0) === frame.length ? undefined : new SystemCallError('send', libc.errno())
+    },
+    takeError() {
+      libc.getsockopt(fd, SOL_SOCKET, SO_ERROR, errorValue, Uint32Array.of(4))
+      const errno = new DataView(errorValue.buffer).getInt32(0, true)
+      return errno === 0 ? undefined : new SystemCallError('socket', errno)
+    },
+    close() {
+      if (open) libc.close(fd)
+      open = false
+    },
+  }
+}
+
+function check(libc: Libc, call: string, result: number): void {
+  if (result < 0) throw new SystemCallError(call, libc.errno())
+}
+
+function int32(value: number): Uint8Array {
+  return new Uint8Array(Int32Array.of(value).buffer)
+}
+
+/** struct sockaddr_ll: family, protocol (big-endian), interface index, and nothing else that bind() reads. */
+function linkAddress(interfaceIndex: number): Uint8Array {
+  const address = new Uint8Array(20)
+  const view = new DataView(address.buffer)
+  view.setUint16(0, AF_PACKET, true)
+  view.setUint16(2, ETH_P_ARP)
+  view.setInt32(4, interfaceIndex, true)
+  return address
+}
+
+function bpf(program: readonly (readonly [number, number, number, number])[]): Uint8Array {
+  const bytes = new Uint8Array(program.length * 8)
+  const view = new DataView(bytes.buffer)
+  for (const [index, [code, jumpTrue, jumpFalse, operand]] of program.entries()) {
+    view.setUint16(index * 8, code, true)
+    view.setUint8(index * 8 + 2, jumpTrue)
+    view.setUint8(index * 8 + 3, jumpFalse)
+    view.setUint32(index * 8 + 4, operand, true)
+  }
+  return bytes
+}

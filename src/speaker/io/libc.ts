@@ -1,0 +1,75 @@
+import koffi from 'koffi'
+
+/**
+ * The system calls that Node does not offer, as plain functions on numbers and byte buffers. All of them are synchronous; none decides
+ * anything. A negative result means failure, and `errno()` tells which, until the next call on this thread.
+ */
+export interface Libc {
+  socket(family: number, type: number, protocol: number): number
+  bind(fd: number, address: Uint8Array, length: number): number
+  setsockopt(fd: number, level: number, option: number, value: Uint8Array, length: number): number
+  getsockopt(fd: number, level: number, option: number, value: Uint8Array, length: Uint32Array): number
+  /** SO_ATTACH_FILTER with a classic BPF program, 8 bytes an instruction. */
+  attachFilter(fd: number, program: Uint8Array): number
+  /** The sender's address is not asked for. */
+  recv(fd: number, buffer: Uint8Array, length: number, flags: number): number
+  send(fd: number, bytes: Uint8Array, length: number, flags: number): number
+  sendto(fd: number, bytes: Uint8Array, length: number, flags: number, address: Uint8Array, addressLength: number): number
+  /** `fds` holds `count` records of 8 bytes: i32 fd, i16 events, i16 revents. */
+  poll(fds: Uint8Array, count: number, timeoutMs: number): number
+  eventfd(initial: number, flags: number): number
+  read(fd: number, buffer: Uint8Array, length: number): number
+  write(fd: number, bytes: Uint8Array, length: number): number
+  close(fd: number): number
+  errno(): number
+}
+
+const SOL_SOCKET = 1
+const SO_ATTACH_FILTER = 26
+
+/** A system call that failed, with the call's name and the errno's. */
+export class SystemCallError extends Error {
+  readonly call: string
+  readonly code: string
+  constructor(call: string, errno: number) {
+    const code = Object.entries(koffi.os.errno).find(([, value]) => value === errno)?.[0] ?? `errno ${errno}`
+    super(`${call}: ${code}`)
+    this.name = 'SystemCallError'
+    this.call = call
+    this.code = code
+  }
+}
+
+/** True when the errno of a non-blocking call means "nothing now": EAGAIN, or EINTR. */
+export const isTransient = (errno: number): boolean => errno === koffi.os.errno['EAGAIN'] || errno === koffi.os.errno['EINTR']
+
+let loaded: Libc | undefined
+
+/** Binds the functions, once per thread. Throws when the C library cannot be loaded (this is no Linux with glibc). */
+export function openLibc(): Libc {
+  loaded ??= bindLibc()
+  return loaded
+}
+
+function bindLibc(): Libc {
+  const libc = koffi.load('libc.so.6')
+  const program = koffi.struct({ length: 'uint16_t', instructions: 'void *' })
+  const setFilter = libc.func('setsockopt', 'int', ['int', 'int', 'int', koffi.pointer(program), 'unsigned int'])
+  return {
+    socket: libc.func('int socket(int, int, int)'),
+    bind: libc.func('int bind(int, const void *, unsigned int)'),
+    setsockopt: libc.func('int setsockopt(int, int, int, const void *, unsigned int)'),
+    getsockopt: libc.func('int getsockopt(int, int, int, void *, void *)'),
+    attachFilter: (fd, instructions) =>
+      setFilter(fd, SOL_SOCKET, SO_ATTACH_FILTER, { length: instructions.length / 8, instructions }, koffi.sizeof(program)),
+    recv: libc.func('long recv(int, void *, unsigned long, int)'),
+    send: libc.func('long send(int, const void *, unsigned long, int)'),
+    sendto: libc.func('long sendto(int, const void *, unsigned long, int, const void *, unsigned int)'),
+    poll: libc.func('int poll(void *, unsigned long, int)'),
+    eventfd: libc.func('int eventfd(unsigned int, int)'),
+    read: libc.func('long read(int, void *, unsigned long)'),
+    write: libc.func('long write(int, const void *, unsigned long)'),
+    close: libc.func('int close(int)'),
+    errno: () => koffi.errno(),
+  }
+}
