@@ -1,0 +1,39 @@
+/** Ranges of the numbers in BGP, shared by the rules for BgpConf and BgpPeer. */
+import type { GracefulRestart } from '../api/bgp-conf.ts'
+import { refuse, type Verdict } from './verdict.ts'
+
+/** One thing found in a spec: it is refused with a cure, or let in with a warning. */
+export type Finding = { readonly refuse: string; readonly cure: string } | { readonly warn: string }
+
+/** The refusal for the first finding that asks for one. */
+export function firstRefusal(findings: Iterable<Finding>): Verdict | undefined {
+  for (const finding of findings) if ('refuse' in finding) return refuse(finding.refuse, finding.cure)
+  return undefined
+}
+
+const MAX_AS = 4_294_967_295
+/** AS_TRANS stands for a four octet number in two octets; it is nobody's number (RFC 6793 section 9). */
+const AS_TRANS = 23_456
+
+/** A number that is not an AS number (RFC 6793, RFC 7607: 0 is reserved), or one that must not be used (RFC 7300). */
+export function* autonomousSystemProblem(field: string, value: number): Generator<Finding> {
+  if (!Number.isInteger(value) || value < 1 || value > MAX_AS || value === AS_TRANS) {
+    yield {
+      refuse: `${field} is ${value}, which is no AS number`,
+      cure: `use 1 to ${MAX_AS}, except ${AS_TRANS}; private numbers are 64512 to 65534`,
+    }
+  } else if (value === 65_535 || value === MAX_AS) {
+    yield { warn: `${field} is ${value}, the last AS number, which RFC 7300 reserves: many routers refuse it` }
+  }
+}
+
+/** Seconds of a graceful restart have 12 bits in OPEN (RFC 4724 section 3). */
+const MAX_RESTART_SEC = 4095
+
+/** The time in a `gracefulRestart` block that goes onto the wire. */
+export function* restartProblems(field: string, restart: GracefulRestart | undefined): Generator<Finding> {
+  const { restartTime } = restart ?? {}
+  if (restartTime !== undefined && restartTime > MAX_RESTART_SEC) {
+    yield { refuse: `${field}.restartTime is ${restartTime}`, cure: `use 0 to ${MAX_RESTART_SEC} seconds: OPEN has 12 bits for it` }
+  }
+}

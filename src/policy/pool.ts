@@ -1,0 +1,98 @@
+/** An Eip as the rules see it: parsed once at the edge, typed inside. */
+import { type AddressRange, parseAddressRange } from '../addr/range.ts'
+import type { EipObject, EipSpec, Protocol } from '../api/eip.ts'
+import { IS_DEFAULT_EIP } from '../api/service-annotations.ts'
+import { err, ok, type Result } from '../result.ts'
+
+export interface Pool {
+  readonly name: string
+  readonly uid: string
+  /** RFC 3339 text of the API server, second resolution: orders pools by age. */
+  readonly created: string
+  readonly range: AddressRange
+  readonly protocol: Protocol
+  /** A link's name or `can_reach:<address>`; always there for layer2 and vip. */
+  readonly interface?: string
+  readonly disabled: boolean
+  readonly deleting: boolean
+  readonly isDefault: boolean
+  /** Lower is preferred, among the pools bound to one namespace. */
+  readonly priority: number
+  /** Namespaces by name that this pool is bound to. */
+  readonly namespaces: readonly string[]
+  /** Labels, all of which a Namespace must carry to be bound; absent when the pool has no selector. */
+  readonly namespaceSelector?: Readonly<Record<string, string>>
+  readonly spec: EipSpec
+}
+
+/** Why an Eip cannot be a pool. `message` is OpenELB's text for it. */
+export interface PoolError {
+  readonly code: 'BAD_ADDRESS' | 'INTERFACE_REQUIRED'
+  readonly message: string
+  readonly cure: string
+}
+
+const ADDRESS_FORMS = 'spec.address takes one address, a prefix such as 192.0.2.0/24, or a range such as 192.0.2.10-192.0.2.20'
+const INTERFACE_CURE =
+  'set spec.interface to the name of the link in the network of these addresses, such as eth0, or to can_reach:<address>'
+
+/** OpenELB's text about an address that it cannot read. */
+export const BAD_ADDRESS_TEXT = 'invalid eip address format'
+/** OpenELB's text about a layer2 or vip Eip without an interface. */
+export const INTERFACE_REQUIRED_TEXT = 'if protocol is layer2 or vip, interface should not be empty'
+
+/** Whether the annotations make an Eip the default. OpenELB's webhook took any case and its allocator only `true`; here both take any case. */
+export function isDefaultEip(annotations: Readonly<Record<string, string>> | undefined): boolean {
+  return annotations?.[IS_DEFAULT_EIP]?.toLowerCase() === 'true'
+}
+
+/** Reads `spec.address`. Error: BAD_ADDRESS, also when it is no text at all. */
+export function readRange(spec: { readonly address?: unknown }): Result<AddressRange, PoolError> {
+  if (typeof spec.address !== 'string') return err({ code: 'BAD_ADDRESS', message: BAD_ADDRESS_TEXT, cure: ADDRESS_FORMS })
+  const range = parseAddressRange(spec.address)
+  if (range.ok) return range
+  return err({ code: 'BAD_ADDRESS', message: BAD_ADDRESS_TEXT, cure: `${range.error.message}; ${ADDRESS_FORMS}` })
+}
+
+function readInterface(spec: EipSpec, protocol: Protocol): Result<string | undefined, PoolError> {
+  const name = spec.interface === undefined || spec.interface === '' ? undefined : spec.interface
+  if (name !== undefined || protocol === 'bgp') return ok(name)
+  return err({ code: 'INTERFACE_REQUIRED', message: INTERFACE_REQUIRED_TEXT, cure: INTERFACE_CURE })
+}
+
+function readBinding(spec: EipSpec): Pick<Pool, 'namespaces' | 'namespaceSelector' | 'priority'> {
+  const selector = spec.namespaceSelector ?? {}
+  return {
+    namespaces: spec.namespaces ?? [],
+    // An empty selector selects nothing: OpenELB drops it when it stores the object.
+    ...(Object.keys(selector).length > 0 && { namespaceSelector: selector }),
+    priority: spec.priority ?? 0,
+  }
+}
+
+/**
+ * Reads an Eip. It was accepted by the schema, and perhaps not by the webhook, which can be away.
+ * Errors: BAD_ADDRESS, then INTERFACE_REQUIRED.
+ */
+export function toPool(eip: EipObject): Result<Pool, PoolError> {
+  const { metadata, spec } = eip
+  const range = readRange(spec)
+  if (!range.ok) return range
+  // An absent protocol means bgp, as OpenELB has it.
+  const protocol = spec.protocol ?? 'bgp'
+  const link = readInterface(spec, protocol)
+  if (!link.ok) return link
+  return ok({
+    name: metadata.name,
+    uid: metadata.uid,
+    created: metadata.creationTimestamp,
+    range: range.value,
+    protocol,
+    ...(link.value !== undefined && { interface: link.value }),
+    disabled: spec.disable ?? false,
+    deleting: metadata.deletionTimestamp !== undefined,
+    isDefault: isDefaultEip(metadata.annotations),
+    ...readBinding(spec),
+    spec,
+  })
+}

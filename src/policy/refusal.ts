@@ -1,0 +1,179 @@
+/** Every way a Service can be declined an address, and what each of them says to people and to the allocator's queue. */
+import type { IpFamily } from '../api/core-objects.ts'
+import { type AnnotationError, REQUESTED_ADDRESS } from '../api/service-annotations.ts'
+
+/** Closed: a new member stops the compile in EXPLANATIONS, and a test asks for its row in docs/errors.md. */
+export type Refusal =
+  /** The Service names an Eip that does not exist. */
+  | { readonly code: 'PoolNotFound'; readonly pool: string }
+  /** The Eip that the Service names, or whose range holds the requested address, has `spec.disable: true`. */
+  | { readonly code: 'PoolDisabled'; readonly pool: string }
+  /** The Eip is gone or going. `held` is the address that the Service keeps all the same, if it has one. */
+  | { readonly code: 'PoolDeleted'; readonly pool: string; readonly held?: string }
+  /** Every address of every pool that the Service may use is taken. */
+  | { readonly code: 'PoolExhausted'; readonly pools: readonly string[] }
+  /** The Eip overlaps an older one, so nothing is given out of it. */
+  | { readonly code: 'PoolOverlap'; readonly pool: string; readonly with: string }
+  /** The Eip's own spec cannot be used (it was stored while the webhook was away). `detail` is a sentence without a full stop. */
+  | { readonly code: 'PoolInvalid'; readonly pool: string; readonly detail: string }
+  /** No Eip is named, none is bound to the namespace and none is the default. */
+  | { readonly code: 'NoDefaultPool'; readonly namespace: string }
+  /** The name of the Eip or the protocol does not follow its grammar. */
+  | ({ readonly code: 'RequestInvalid' } & AnnotationError)
+  /** The requested address is not the text of an address. */
+  | ({ readonly code: 'AddressInvalid' } & AnnotationError)
+  /** The requested address is outside of the named Eip; `range` is its spec.address as written. */
+  | { readonly code: 'AddressOutsidePool'; readonly address: string; readonly pool: string; readonly range: string }
+  /** No Eip is named and no Eip holds the requested address. */
+  | { readonly code: 'AddressInNoPool'; readonly address: string }
+  /** The requested address is held; `by` is `namespace/name`. */
+  | { readonly code: 'AddressTaken'; readonly address: string; readonly by: string }
+  /** The pool, or the requested address, is of a family that the Service does not serve. */
+  | { readonly code: 'FamilyMismatch'; readonly pool: string; readonly family: IpFamily; readonly serves: readonly IpFamily[] }
+  /** No Eip is named and the protocol annotation leaves none of the candidates. `pools` are the candidates that it ruled out. */
+  | { readonly code: 'ProtocolMismatch'; readonly protocol: string; readonly pools: readonly string[] }
+
+export type RefusalCode = Refusal['code']
+
+/** The refusal of a request that cannot be read. The first error speaks for all: the next one shows once it is corrected. */
+export function refuseRequest([first]: readonly AnnotationError[]): Refusal {
+  const error = first ?? { setting: 'metadata.annotations', value: '', message: 'the annotations cannot be read' }
+  const isAddress = error.setting === REQUESTED_ADDRESS || error.setting === 'spec.loadBalancerIP'
+  return { code: isAddress ? 'AddressInvalid' : 'RequestInvalid', ...error }
+}
+
+/** What must change before another try can end differently. A change of the Service itself always wakes it and is not listed. */
+export type Wake =
+  /** That Eip is created, changed or deleted. */
+  | { readonly on: 'pool'; readonly pool: string }
+  /** Any Eip is created, changed or deleted. */
+  | { readonly on: 'any-pool' }
+  /** The claim on exactly this address (canonical text) is released. */
+  | { readonly on: 'address-released'; readonly address: string }
+  /** Any claim on an address of that Eip is released. */
+  | { readonly on: 'released-in'; readonly pool: string }
+  /** The labels of that Namespace change. */
+  | { readonly on: 'namespace'; readonly namespace: string }
+
+/** The words of a refusal, as people who know OpenELB expect them. */
+export interface RefusalText {
+  /** Reason of the Service's condition, label of metrics, row of docs/errors.md. */
+  readonly reason: RefusalCode
+  /** Reason of the Event: OpenELB's word. */
+  readonly eventReason: 'AssignIPFailed' | 'ConstructRequest'
+  /** OpenELB's text where it has one, then `: ` and the cure. */
+  readonly message: string
+  /** The last part of `message`: what to do. */
+  readonly cure: string
+  readonly wakesOn: readonly Wake[]
+}
+
+interface Explanation {
+  readonly event: RefusalText['eventReason']
+  readonly text: string
+  readonly cure: string
+  readonly wakesOn: readonly Wake[]
+}
+
+type Explain<C extends RefusalCode> = (refusal: Extract<Refusal, { code: C }>) => Explanation
+
+const assign = (text: string, cure: string, ...wakesOn: readonly Wake[]): Explanation => ({ event: 'AssignIPFailed', text, cure, wakesOn })
+const construct = (text: string, cure: string, ...wakesOn: readonly Wake[]): Explanation => ({
+  event: 'ConstructRequest',
+  text: `failed to construct allocate request: ${text}`,
+  cure,
+  wakesOn,
+})
+const pool = (name: string): Wake => ({ on: 'pool', pool: name })
+const released = (name: string): Wake => ({ on: 'released-in', pool: name })
+const ANY_POOL: Wake = { on: 'any-pool' }
+
+/** Users write these texts; one of a megabyte must not become an Event of a megabyte. */
+const shown = (text: string): string => (text.length > 64 ? `${text.slice(0, 64)}…` : text)
+
+// The first part of each text is OpenELB's, misspelling included, where it has one: people grep for it.
+const EXPLANATIONS: { readonly [C in RefusalCode]: Explain<C> } = {
+  PoolNotFound: (r) =>
+    assign(
+      `Eip.network.kubesphere.io "${shown(r.pool)}" not found`,
+      'create that Eip, or name one that exists; the Service gets its address as soon as there is one',
+      pool(r.pool),
+    ),
+  PoolDisabled: (r) =>
+    assign(`no avliable eip, err:eip:${r.pool} is disabled`, 'set spec.disable of the Eip to false, or name another Eip', pool(r.pool)),
+  PoolDeleted: (r) =>
+    r.held === undefined
+      ? assign(`no avliable eip, err:eip:${r.pool} is deleting`, 'create the Eip again, or name another one', pool(r.pool))
+      : assign(
+          `Eip.network.kubesphere.io "${r.pool}" not found`,
+          `the Service keeps ${r.held}, which stays announced; create an Eip that contains it again, or name another one to move`,
+          ANY_POOL,
+        ),
+  PoolExhausted: (r) =>
+    assign(
+      'no avliable eip, err:no suitable ip to allocate',
+      `every address of ${r.pools.join(', ')} is taken; delete a Service that holds one, or create another Eip`,
+      ...r.pools.flatMap((name) => [pool(name), released(name)]),
+      ANY_POOL,
+    ),
+  PoolOverlap: (r) =>
+    assign(
+      `no avliable eip, err:eip:${r.pool} is not ready, eip address overlap with ${r.with}`,
+      'delete one of the two; the older one stays in use',
+      pool(r.pool),
+      pool(r.with),
+    ),
+  PoolInvalid: (r) => assign(`no avliable eip, err:eip:${r.pool} is not ready, ${r.detail}`, 'correct the Eip', pool(r.pool)),
+  NoDefaultPool: (r) =>
+    construct(
+      'no available default eip found',
+      `name an Eip by the annotation eip.openelb.kubesphere.io/v1alpha2, bind one to the namespace ${r.namespace}, ` +
+        'or annotate one with eip.openelb.kubesphere.io/is-default-eip: "true"',
+      ANY_POOL,
+      { on: 'namespace', namespace: r.namespace },
+    ),
+  RequestInvalid: (r) => construct(r.message, 'correct it, or remove it to let OpenELB choose'),
+  AddressInvalid: (r) => construct(r.message, 'correct it, or remove it to let OpenELB choose'),
+  AddressOutsidePool: (r) =>
+    assign(
+      `no avliable eip, err:the specified ip:${r.address} is beyond the range of eip[${r.pool}:${shown(r.range)}]`,
+      'ask for an address of that Eip, name the Eip that holds the address, or name none',
+      pool(r.pool),
+    ),
+  AddressInNoPool: (r) =>
+    construct(
+      `no available eip was found containing the ip:[${r.address}]`,
+      'create an Eip that contains it, or ask for an address of an Eip that exists',
+      ANY_POOL,
+    ),
+  AddressTaken: (r) =>
+    assign(
+      `no avliable eip, err:the specified ip:${r.address} is held by ${r.by}`,
+      'ask for another address, or delete that Service; the address is given as soon as it is free',
+      { on: 'address-released', address: r.address },
+    ),
+  FamilyMismatch: (r) =>
+    assign(
+      "service can't use different family eip",
+      `${shown(r.pool)} is ${r.family} and the Service serves ${r.serves.join(' and ')}; name an Eip of that family, or change spec.ipFamilies`,
+      ANY_POOL,
+    ),
+  ProtocolMismatch: (r) =>
+    construct(
+      `no available eip was found for the protocol ${shown(r.protocol)}`,
+      `${r.pools.length === 0 ? 'no Eip applies' : `${r.pools.join(', ')} would apply otherwise`}; remove the annotation ` +
+        'protocol.openelb.kubesphere.io/v1alpha1, or name an Eip',
+      ANY_POOL,
+    ),
+}
+
+/** Every code, for the test that compares docs/errors.md and for metrics that start at zero. */
+export const REFUSAL_CODES = Object.keys(EXPLANATIONS) as readonly RefusalCode[]
+
+/** Puts a refusal into words and says what wakes the Service. Total: one entry for every code, kept by the compiler. */
+export function explainRefusal(refusal: Refusal): RefusalText {
+  // The table is indexed by the code of this very refusal; TypeScript does not follow that through a union.
+  const explain = EXPLANATIONS[refusal.code] as (given: Refusal) => Explanation
+  const { event, text, cure, wakesOn } = explain(refusal)
+  return { reason: refusal.code, eventReason: event, message: `${text}: ${cure}`, cure, wakesOn }
+}
