@@ -1,6 +1,5 @@
 /** Every way a Service can be declined an address, and what each of them says to people and to the allocator's queue. */
 import type { IpFamily } from '../api/core-objects.ts'
-import { type AnnotationError, REQUESTED_ADDRESS } from '../api/service-annotations.ts'
 
 /** Closed: a new member stops the compile in EXPLANATIONS, and a test asks for its row in docs/errors.md. */
 export type Refusal =
@@ -18,10 +17,10 @@ export type Refusal =
   | { readonly code: 'PoolInvalid'; readonly pool: string; readonly detail: string }
   /** No Eip is named, none is bound to the namespace and none is the default. */
   | { readonly code: 'NoDefaultPool'; readonly namespace: string }
-  /** The name of the Eip or the protocol does not follow its grammar. */
-  | ({ readonly code: 'RequestInvalid' } & AnnotationError)
-  /** The requested address is not the text of an address. */
-  | ({ readonly code: 'AddressInvalid' } & AnnotationError)
+  /** The name of the Eip or the protocol does not follow its grammar. `field` is the annotation's key; `detail` is a sentence on it. */
+  | { readonly code: 'RequestInvalid'; readonly field: string; readonly value: string; readonly detail: string }
+  /** The requested address is not the text of an address. `field` is the annotation's key, or spec.loadBalancerIP. */
+  | { readonly code: 'AddressInvalid'; readonly field: string; readonly value: string }
   /** The requested address is outside of the named Eip; `range` is its spec.address as written. */
   | { readonly code: 'AddressOutsidePool'; readonly address: string; readonly pool: string; readonly range: string }
   /** No Eip is named and no Eip holds the requested address. */
@@ -34,13 +33,6 @@ export type Refusal =
   | { readonly code: 'ProtocolMismatch'; readonly protocol: string; readonly pools: readonly string[] }
 
 export type RefusalCode = Refusal['code']
-
-/** The refusal of a request that cannot be read. The first error speaks for all: the next one shows once it is corrected. */
-export function refuseRequest([first]: readonly AnnotationError[]): Refusal {
-  const error = first ?? { setting: 'metadata.annotations', value: '', message: 'the annotations cannot be read' }
-  const isAddress = error.setting === REQUESTED_ADDRESS || error.setting === 'spec.loadBalancerIP'
-  return { code: isAddress ? 'AddressInvalid' : 'RequestInvalid', ...error }
-}
 
 /** What must change before another try can end differently. A change of the Service itself always wakes it and is not listed. */
 export type Wake =
@@ -132,8 +124,9 @@ const EXPLANATIONS: { readonly [C in RefusalCode]: Explain<C> } = {
       ANY_POOL,
       { on: 'namespace', namespace: r.namespace },
     ),
-  RequestInvalid: (r) => construct(r.message, 'correct it, or remove it to let OpenELB choose'),
-  AddressInvalid: (r) => construct(r.message, 'correct it, or remove it to let OpenELB choose'),
+  RequestInvalid: (r) => construct(r.detail, 'correct it, or remove it to let OpenELB choose'),
+  AddressInvalid: (r) =>
+    construct(`${r.field} is "${shown(r.value)}", which is no IP address`, 'write one address, such as 192.0.2.10, or remove it'),
   AddressOutsidePool: (r) =>
     assign(
       `no avliable eip, err:the specified ip:${r.address} is beyond the range of eip[${r.pool}:${shown(r.range)}]`,
