@@ -32,7 +32,7 @@ export function parseAddressRange(text: string): Result<AddressRange, AddressErr
 function parseDashed(text: string): Result<AddressRange, AddressError> {
   const parts = text.split('-')
   const [from, to] = parts
-  if (from === undefined || to === undefined || parts.length !== 2) {
+  if (!from || !to || parts.length !== 2) {
     return err(addressError('BAD_RANGE', text, 'is not a range (write the first and the last address with one "-" between)'))
   }
   const first = parseIp(from)

@@ -54,11 +54,6 @@ const AddressClaimSpecSchema = z
         message: 'the address of a claim cannot be changed: delete the claim and create another one',
         fieldPath: '.address',
       },
-      {
-        rule: "!has(self.service) || self.service == self.holders.map(holder, holder.namespace + '/' + holder.name).join(';')",
-        message: 'service must list the holders as namespace/name, joined by ";"',
-        fieldPath: '.service',
-      },
     ],
   })
 
@@ -141,6 +136,7 @@ export const AddressClaim = defineKind({
     {
       rule: "self.spec.address.contains(':') ? self.metadata.name.matches('^[0-9a-f]{4}(-[0-9a-f]{4}){7}$') : self.metadata.name == self.spec.address",
       message: 'the name of a claim is its address: IPv4 as text, IPv6 as eight groups of four hex digits joined by "-"',
+      fieldPath: '.spec.address',
     },
   ],
 })
