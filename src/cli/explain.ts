@@ -1,0 +1,70 @@
+import type { AddressClaimObject } from '../api/address-claim.ts'
+import type { ServiceObject } from '../api/core-objects.ts'
+import type { EipObject } from '../api/eip.ts'
+import { ALLOCATED_CONDITION, readServiceRequest } from '../api/service-annotations.ts'
+import { type Pool, toPool } from '../policy/pool.ts'
+import { defaultPool } from '../policy/pool-match.ts'
+import type { Settings } from '../policy/settings.ts'
+import { type NotOurs, whoseService } from '../policy/whose-service.ts'
+
+export interface ExplainFacts {
+  readonly service: ServiceObject
+  readonly eips: readonly EipObject[]
+  /** Claims whose holders include the Service. */
+  readonly claims: readonly AddressClaimObject[]
+  readonly settings: Settings
+  readonly ownNamespace: string
+}
+
+const NOT_OURS: { readonly [Reason in NotOurs]: string } = {
+  'not-load-balancer': 'its type is not LoadBalancer',
+  'foreign-class': 'spec.loadBalancerClass names another implementation',
+  'opted-out': 'the annotation lb.kubesphere.io/v1alpha1 has another value than openelb',
+  'not-opted-in': 'it does not opt in, and the setting `adopt` asks for that',
+  'protected-namespace': 'it lives in kube-system or in our own namespace and does not opt in',
+  'served-by-another': 'another implementation gave it an address',
+  'no-default-eip': 'it does not opt in, and there is no default Eip to adopt it',
+}
+
+/** The whole chain as lines: whose Service, what it asks for, which address, who announces it, or why not. */
+export function explainService(facts: ExplainFacts): string {
+  return [ownership(facts), request(facts), allocation(facts), ...facts.claims.map(announcement)].join('\n')
+}
+
+function ownership({ service, eips, settings, ownNamespace }: ExplainFacts): string {
+  const pools = eips.map(toPool).flatMap((pool): Pool[] => (pool.ok ? [pool.value] : []))
+  const owner = whoseService(service, settings, pools, ownNamespace)
+  if (owner.kind === 'not-ours') return `Owner:      not OpenELB: ${NOT_OURS[owner.reason]}`
+  const by = {
+    class: 'spec.loadBalancerClass',
+    annotation: 'the annotation lb.kubesphere.io/v1alpha1',
+    'default-eip': `the default Eip ${defaultPool(pools)?.name ?? ''}`,
+  }[owner.by]
+  return `Owner:      OpenELB, by ${by}`
+}
+
+function request({ service }: ExplainFacts): string {
+  const read = readServiceRequest(service)
+  if (!read.ok) return `Request:    invalid: ${read.error.map(({ message }) => message).join('; ')}`
+  const { eip, address, addressFrom, protocol } = read.value
+  const asked = [
+    eip === undefined ? '' : `Eip ${eip}`,
+    address === undefined ? '' : `one address (${addressFrom})`,
+    protocol === undefined ? '' : `protocol ${protocol}`,
+  ].filter((text) => text !== '')
+  return `Request:    ${asked.length === 0 ? 'any address' : asked.join(', ')}`
+}
+
+function allocation({ service, claims }: ExplainFacts): string {
+  const condition = service.status?.conditions?.find(({ type }) => type === ALLOCATED_CONDITION)
+  const held = claims.map(({ spec }) => `${spec.address} of ${spec.eip}`).join(', ')
+  const said = condition === undefined ? 'the allocator has not spoken yet' : `${condition.reason}: ${condition.message}`
+  return `Allocated:  ${held === '' ? 'no' : held} (${said})`
+}
+
+function announcement({ spec, status }: AddressClaimObject): string {
+  const owner = status?.owner
+  const by = owner === undefined ? 'nobody yet' : `${owner.node} on ${owner.interface}, epoch ${owner.epoch}, since ${owner.since}`
+  const said = status?.conditions?.map(({ type, status, reason, message }) => `\n            ${type}=${status} ${reason}: ${message}`) ?? []
+  return `Announced:  ${spec.address} (${spec.protocol}) by ${by}${said.join('')}`
+}
