@@ -73,7 +73,7 @@ t.test('status sorts addresses as numbers and names who waits', async (t) => {
     claims: [claim('10.0.0.10', 'b'), claim('10.0.0.2', 'a')],
     services: [waiting, service('fine')],
   })
-  t.ok(text.indexOf('10.0.0.2   ') < text.indexOf('10.0.0.10  '), text)
+  t.ok(text.indexOf('\n10.0.0.2 ') < text.indexOf('\n10.0.0.10 '), text)
   t.match(text, /pool\s+10\.0\.0\.2-10\.0\.0\.10\s+bgp\s+0\s+unknown\s+Unknown/)
   t.match(text, /default\/web\s+PoolExhausted\s+no room: wait/)
   t.notMatch(text, /default\/fine/)
