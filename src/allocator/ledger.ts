@@ -1,0 +1,221 @@
+/**
+ * Who holds which address: one list of holdings, read from the AddressClaims. Everything else here is an index derived from that list.
+ * The cost of a search grows with the holdings (logarithmically), never with the size of a pool.
+ */
+import { createIntervalSet, type IntervalSet } from '../addr/interval-set.ts'
+import { compareIp, type Family, formatIp, type Ip } from '../addr/ip.ts'
+import type { AddressRange } from '../addr/range.ts'
+import { type AddressClaimObject, type Holder, parseClaimName } from '../api/address-claim.ts'
+import { isNewer } from './freshness.ts'
+
+/** One claimed address. `address` is the canonical text of `ip`. */
+export interface Holding {
+  readonly ip: Ip
+  readonly address: string
+  readonly claim: AddressClaimObject
+}
+
+/** What a decision may ask. Nothing here changes the ledger. */
+export interface LedgerView {
+  /** The holding of an address, whoever has it. */
+  at(ip: Ip): Holding | undefined
+  /** Every holding of a Service, by the Service's uid, lowest address first. */
+  heldBy(uid: string): readonly Holding[]
+  /** Whether somebody holds the address, or is about to. */
+  isTaken(ip: Ip): boolean
+  /** The lowest address of the range that nobody holds and nobody else is shown as having, or undefined when there is none. */
+  firstFree(range: AddressRange, uid: string): Ip | undefined
+}
+
+/** The ledger itself. All methods are synchronous, so that a choice and its reservation are one step. */
+export interface Ledger extends LedgerView {
+  /** Takes in a claim as read or written; an older version than the one held is ignored. Undefined when its name is no address. */
+  upsert(claim: AddressClaimObject): Holding | undefined
+  /** The watch, or an answer of the API server, says that this claim is gone. False when another one has the address by now. */
+  remove(name: string, uid: string): boolean
+  /** Like remove, for a deletion of our own: late events about the claim are ignored until `confirmRemoved`. */
+  bury(name: string, uid: string): boolean
+  confirmRemoved(uid: string): void
+  /** Sets an address aside while its claim is being created; false when it is taken. */
+  reserve(ip: Ip): boolean
+  unreserve(ip: Ip): void
+  /** Notes which addresses the status of a Service shows: nobody else gets them by automatic choice. */
+  note(uid: string, shown: readonly Ip[]): void
+  byName(name: string): Holding | undefined
+  /** Holdings whose claim names this Eip, in no order. */
+  inPool(eip: string): Iterable<Holding>
+  countIn(eip: string): number
+  all(): Iterable<Holding>
+  readonly size: number
+}
+
+const slot = (ip: Ip): string => `${ip.family}/${ip.value.toString(16)}`
+/** Sorts holdings by address, IPv4 first. */
+export const byAddress = (a: Holding, b: Holding): number => compareIp(a.ip, b.ip)
+
+/** A multimap that forgets empty keys. */
+interface Index<V> {
+  add(key: string, value: V): void
+  delete(key: string, value: V): void
+  get(key: string): ReadonlySet<V>
+}
+
+function createIndex<V>(): Index<V> {
+  const sets = new Map<string, Set<V>>()
+  const none: ReadonlySet<V> = new Set()
+  return {
+    add(key, value) {
+      const set = sets.get(key)
+      if (set === undefined) sets.set(key, new Set([value]))
+      else set.add(value)
+    },
+    delete(key, value) {
+      const set = sets.get(key)
+      set?.delete(value)
+      if (set?.size === 0) sets.delete(key)
+    },
+    get: (key) => sets.get(key) ?? none,
+  }
+}
+
+/** Which addresses the statuses of Services show, and the search for a gap that none of them is in. */
+function createShown() {
+  const shownBy = createIndex<string>()
+  const shown = new Map<string, readonly Ip[]>()
+  return {
+    note(uid: string, ips: readonly Ip[]): void {
+      for (const ip of shown.get(uid) ?? []) shownBy.delete(slot(ip), uid)
+      for (const ip of ips) shownBy.add(slot(ip), uid)
+      if (ips.length === 0) shown.delete(uid)
+      else shown.set(uid, ips)
+    },
+    byAnother(ip: Ip, uid: string): boolean {
+      const uids = shownBy.get(slot(ip))
+      return uids.size > (uids.has(uid) ? 1 : 0)
+    },
+  }
+}
+
+/** The one list, and its indexes by name, address, holder and pool. */
+function createHoldings() {
+  const byName = new Map<string, Holding>()
+  const byIp = new Map<string, Holding>()
+  const byHolder = createIndex<Holding>()
+  const byPool = createIndex<Holding>()
+  return {
+    byName,
+    byHolder,
+    byPool,
+    at: (ip: Ip): Holding | undefined => byIp.get(slot(ip)),
+    insert(holding: Holding): void {
+      byName.set(holding.claim.metadata.name, holding)
+      byIp.set(slot(holding.ip), holding)
+      for (const holder of holding.claim.spec.holders) byHolder.add(holder.uid, holding)
+      byPool.add(holding.claim.spec.eip, holding)
+    },
+    forget(holding: Holding): void {
+      byName.delete(holding.claim.metadata.name)
+      byIp.delete(slot(holding.ip))
+      for (const holder of holding.claim.spec.holders) byHolder.delete(holder.uid, holding)
+      byPool.delete(holding.claim.spec.eip, holding)
+    },
+  }
+}
+
+/** The taken addresses of each family: those held, and those set aside while their claims are being created. */
+function createOccupancy(isHeld: (ip: Ip) => boolean) {
+  const taken: Readonly<Record<Family, IntervalSet>> = { IPv4: createIntervalSet(), IPv6: createIntervalSet() }
+  const reserved = new Set<string>()
+  const freeUnlessNeeded = (ip: Ip): void => {
+    if (!reserved.has(slot(ip)) && !isHeld(ip)) taken[ip.family].delete(ip.value)
+  }
+  return {
+    of: (family: Family): IntervalSet => taken[family],
+    freeUnlessNeeded,
+    reserve(ip: Ip): boolean {
+      if (!taken[ip.family].add(ip.value)) return false
+      reserved.add(slot(ip))
+      return true
+    },
+    unreserve(ip: Ip): void {
+      reserved.delete(slot(ip))
+      freeUnlessNeeded(ip)
+    },
+  }
+}
+
+/** The writing half of the ledger; `buried` holds the uids of claims that we deleted and that the watch may still show. */
+function createWriter(list: ReturnType<typeof createHoldings>, occupancy: ReturnType<typeof createOccupancy>) {
+  const buried = new Set<string>()
+  function remove(name: string, uid: string): boolean {
+    const holding = list.byName.get(name)
+    if (holding === undefined || holding.claim.metadata.uid !== uid) return false
+    list.forget(holding)
+    occupancy.freeUnlessNeeded(holding.ip)
+    return true
+  }
+  return {
+    upsert(claim: AddressClaimObject): Holding | undefined {
+      const { name, uid, resourceVersion } = claim.metadata
+      const known = list.byName.get(name)
+      if (buried.has(uid)) return known
+      if (known?.claim.metadata.uid === uid && !isNewer(resourceVersion, known.claim.metadata.resourceVersion)) return known
+      const ip = parseClaimName(name)
+      if (!ip.ok) return undefined
+      if (known !== undefined) list.forget(known)
+      const holding = { ip: ip.value, address: formatIp(ip.value), claim }
+      list.insert(holding)
+      occupancy.of(holding.ip.family).add(holding.ip.value)
+      return holding
+    },
+    remove,
+    bury(name: string, uid: string): boolean {
+      buried.add(uid)
+      return remove(name, uid)
+    },
+    confirmRemoved: (uid: string): void => {
+      buried.delete(uid)
+    },
+  }
+}
+
+/** Creates an empty ledger. */
+export function createLedger(): Ledger {
+  const list = createHoldings()
+  const occupancy = createOccupancy((ip) => list.at(ip) !== undefined)
+  const shown = createShown()
+  return {
+    ...createWriter(list, occupancy),
+    at: list.at,
+    heldBy: (uid) => [...list.byHolder.get(uid)].toSorted(byAddress),
+    isTaken: (ip) => occupancy.of(ip.family).has(ip.value),
+    firstFree: (range, uid) => firstFree(occupancy.of(range.family), range, (ip) => shown.byAnother(ip, uid)),
+    reserve: occupancy.reserve,
+    unreserve: occupancy.unreserve,
+    note: shown.note,
+    byName: (name) => list.byName.get(name),
+    inPool: (eip) => list.byPool.get(eip),
+    countIn: (eip) => list.byPool.get(eip).size,
+    all: () => list.byName.values(),
+    get size() {
+      return list.byName.size
+    },
+  }
+}
+
+/** Searches gap by gap; each address that a status shows without a claim costs one more step, and there are few of those. */
+function firstFree(taken: IntervalSet, range: AddressRange, skip: (ip: Ip) => boolean): Ip | undefined {
+  let from = range.first
+  for (;;) {
+    const value = taken.firstGap(from, range.last)
+    if (value === undefined) return undefined
+    const ip: Ip = { family: range.family, value }
+    if (!skip(ip)) return ip
+    if (value === range.last) return undefined
+    from = value + 1n
+  }
+}
+
+/** The holder entry of one Service in a claim. */
+export const holderOf = (holding: Holding, uid: string): Holder | undefined =>
+  holding.claim.spec.holders.find((holder) => holder.uid === uid)

@@ -1,0 +1,69 @@
+/** All Eips as the allocator sees them at one moment: which may give addresses, which may not and why, and which holds an address. */
+import type { Family, Ip } from '../addr/ip.ts'
+import { rangeContains } from '../addr/range.ts'
+import type { EipObject } from '../api/eip.ts'
+import { activePools } from '../policy/overlap.ts'
+import { type Pool, type PoolError, toPool } from '../policy/pool.ts'
+
+/** What an Eip is good for. `active` includes disabled pools and pools that are being deleted: the pool itself says so. */
+export type PoolState =
+  | { readonly kind: 'active'; readonly pool: Pool }
+  | { readonly kind: 'overlap'; readonly pool: Pool; readonly with: string }
+  | { readonly kind: 'invalid'; readonly error: PoolError }
+
+export interface PoolBook {
+  get(name: string): PoolState | undefined
+  /** The active pool whose range holds the address. There is at most one, since active pools do not overlap. O(log pools). */
+  containing(ip: Ip): Pool | undefined
+  /** The active pools: all that may be candidates. */
+  readonly active: readonly Pool[]
+}
+
+/**
+ * Reads all Eips. Cost O(n log n) for n Eips, so it is done once per change of a spec, not once per Service.
+ * An Eip that cannot be read takes part in nothing; it overlaps nobody, because it has no range.
+ */
+export function createPoolBook(eips: Iterable<EipObject>): PoolBook {
+  const states = new Map<string, PoolState>()
+  const valid: Pool[] = []
+  for (const eip of eips) {
+    const pool = toPool(eip)
+    if (pool.ok) valid.push(pool.value)
+    else states.set(eip.metadata.name, { kind: 'invalid', error: pool.error })
+  }
+  const standings = activePools(valid)
+  const active: Pool[] = []
+  for (const pool of valid) {
+    const standing = standings.get(pool.name)
+    if (standing?.kind === 'overlap') states.set(pool.name, { kind: 'overlap', pool, with: standing.with })
+    else {
+      active.push(pool)
+      states.set(pool.name, { kind: 'active', pool })
+    }
+  }
+  const sorted = { IPv4: sortedOf(active, 'IPv4'), IPv6: sortedOf(active, 'IPv6') }
+  return { get: (name) => states.get(name), containing: (ip) => findContaining(sorted[ip.family], ip), active }
+}
+
+const sortedOf = (pools: readonly Pool[], family: Family): readonly Pool[] =>
+  pools.filter((pool) => pool.range.family === family).toSorted((a, b) => (a.range.first < b.range.first ? -1 : 1))
+
+/** Binary search: the last pool that starts at or before the address is the only one that can hold it. */
+function findContaining(sorted: readonly Pool[], ip: Ip): Pool | undefined {
+  let low = 0
+  let high = sorted.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    const pool = sorted[middle]
+    if (pool !== undefined && pool.range.first <= ip.value) low = middle + 1
+    else high = middle
+  }
+  const pool = sorted[low - 1]
+  return pool !== undefined && rangeContains(pool.range, ip) ? pool : undefined
+}
+
+/** What of an Eip can change a decision; two Eips with the same fingerprint differ in status only. */
+export function poolFingerprint(eip: EipObject): string {
+  const { uid, annotations, deletionTimestamp } = eip.metadata
+  return JSON.stringify([uid, eip.spec, annotations, deletionTimestamp])
+}
