@@ -1,0 +1,76 @@
+#!/usr/bin/env node
+import { existsSync, readFileSync } from 'node:fs'
+import process from 'node:process'
+import { createApiClient } from '../src/kube/client.ts'
+import { systemClock } from '../src/runtime/clock.ts'
+import { describeError } from '../src/runtime/logger.ts'
+import { createProcessLogger, runMain, UsageError } from '../src/runtime/process.ts'
+import { createCertificateCluster } from './cluster.ts'
+import { type Config, readConfig } from './config.ts'
+import {
+  type CertificateTools,
+  createRenewer,
+  ensureCertificates,
+  ensureMembershipKey,
+  type Patience,
+  publishBundle,
+  renewUntilSettled,
+  untilDone,
+} from './reconcile.ts'
+
+type Run = Extract<Config, { verb: 'create' | 'patch' | 'renew' }>
+
+runMain('certgen', async () => {
+  const config = readConfig(process.argv.slice(2), process.env)
+  if (!config.ok) throw new UsageError(config.error)
+  if (config.value.verb === 'help') return void process.stdout.write(config.value.text)
+  if (config.value.verb === 'version') return void process.stdout.write(`${version()}\n`)
+  return run(config.value)
+})
+
+/** Gives the exit code. */
+async function run(config: Run): Promise<number> {
+  const logger = createProcessLogger('certgen', config.logFormat, config.logLevel)
+  for (const warning of config.warnings) logger.warn(warning)
+  const kubeconfigPath = config.kubeconfigPath === '' ? undefined : config.kubeconfigPath
+  const client = createApiClient({ kubeconfigPath, userAgent: `openelb-certgen/${version()}`, logger })
+  const configurations = config.verb === 'create' ? { webhookName: '', validating: false, mutating: false } : config
+  const { webhookName, validating, mutating } = configurations
+  const cluster = createCertificateCluster({ client, namespace: config.namespace, webhookName, validating, mutating })
+  try {
+    await runVerb(config, { cluster, logger, clock: systemClock })
+    return 0
+  } catch (error) {
+    logger.error(`${config.verb} failed: ${describeError(error)}`)
+    return 1
+  } finally {
+    client.close()
+  }
+}
+
+async function runVerb(config: Run, tools: CertificateTools): Promise<void> {
+  const { keyNames, timeoutMs } = config
+  const secret = { name: config.secretName, keyNames }
+  const patience: Patience = { timeoutMs, random: Math.random }
+  switch (config.verb) {
+    case 'create': {
+      await untilDone(tools, patience, () => ensureCertificates(tools, secret, config))
+      const { membershipSecretName } = config
+      if (membershipSecretName !== '') await untilDone(tools, patience, () => ensureMembershipKey(tools, membershipSecretName))
+      return
+    }
+    case 'patch':
+      await untilDone(tools, patience, () => publishBundle(tools, secret, config.failurePolicy))
+      return
+    case 'renew':
+      await renewUntilSettled(tools, patience, createRenewer(tools, { ...config, secret }), config)
+  }
+}
+
+/** Of package.json, which lies above the sources, and one folder higher above the built files. */
+function version(): string {
+  const files = ['../package.json', '../../package.json'].map((path) => new URL(path, import.meta.url))
+  const file = files.find((url) => existsSync(url))
+  if (file === undefined) return 'unknown'
+  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version
+}
