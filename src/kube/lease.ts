@@ -83,77 +83,78 @@ type Settings = LeaderElectionOptions & {
   readonly retryPeriodMs: number
 }
 
-/** A term of leading: it ends when its signal aborts, and for good. */
-interface Term {
-  readonly end: AbortController
-  deadline: Timer
-}
-
 function createCandidate(settings: Settings) {
   const { clock, retryPeriodMs, random = Math.random } = settings
   const logger = settings.logger.child({ lease: settings.name, identity: settings.identity })
-  const gauge = leadershipGauge(settings.metrics, settings.name)
+  const term = createTerm(settings, logger)
   let observation: Observation | undefined
-  let term: Term | undefined
-  let lastLost: Promise<void> = Promise.resolve()
   let trouble = ''
-  const lose = (why: string) => {
-    if (term === undefined) return
-    const { end, deadline } = term
-    term = undefined
-    deadline.cancel()
-    gauge(false)
-    logger.warn(`no longer leading: ${why}`)
-    end.abort(new Error(`no longer leading: ${why}`))
-    lastLost = Promise.resolve(settings.onLost()).catch((error: unknown) => logger.error('the end of leading failed', { error }))
-  }
-  /** A holder leads until renewDeadlineMs after it *sent* its last successful renewal: others count from a later moment. */
-  const renewed = (sentMs: number) => {
-    const leftMs = sentMs + settings.renewDeadlineMs - clock.monotonicMs()
-    const deadline = clock.setTimer(leftMs, () => lose('the Lease could not be renewed in time'))
-    term?.deadline.cancel()
-    if (term !== undefined) {
-      term.deadline = deadline
-      return
-    }
-    term = { end: new AbortController(), deadline }
-    gauge(true)
-    logger.info('leading')
-    settings.onGained(term.end.signal)
-  }
   const attempt = async (signal: AbortSignal): Promise<void> => {
     const sentMs = clock.monotonicMs()
-    const outcome = await tryLease(settings, observation, term !== undefined, signal)
+    const outcome = await tryLease(settings, observation, signal)
+    trouble = ''
     observation = outcome.observation
-    if (outcome.kind === 'held') lose(`${outcome.by} holds the Lease`)
-    else if (clock.monotonicMs() - sentMs < settings.renewDeadlineMs) renewed(sentMs)
+    if (outcome.kind === 'held') term.end(`${outcome.by} holds the Lease`)
+    else term.renew(sentMs)
   }
   const report = (error: unknown) => {
     const text = describeError(error)
-    if (text !== trouble) logger.warn(`the Lease cannot be ${term === undefined ? 'taken' : 'renewed'}: ${text}; trying again`)
+    if (text !== trouble) logger.warn(`the Lease cannot be ${term.active ? 'renewed' : 'taken'}: ${text}; trying again`)
     trouble = text
   }
   return {
-    leading: () => term !== undefined,
+    leading: () => term.active,
     holder: () => observation?.spec.holderIdentity ?? '',
     async run(signal: AbortSignal): Promise<void> {
       while (!signal.aborted) {
-        await attempt(signal).then(
-          () => {
-            trouble = ''
-          },
-          (error: unknown) => {
-            if (!signal.aborted && !isConflict(error)) report(error)
-          },
-        )
+        // Losing a race to another candidate is how a Lease works, and no trouble.
+        await attempt(signal).catch((error: unknown) => (signal.aborted || isConflict(error) ? undefined : report(error)))
         await clock.sleep(jitteredMs(retryPeriodMs, 0.2, random), signal).catch(() => undefined)
       }
     },
     async resign(): Promise<void> {
-      const wasLeading = term !== undefined
-      lose('closing')
-      await Promise.race([lastLost, clock.sleep(RELEASE_WAIT_MS)])
+      const wasLeading = term.active
+      await Promise.race([term.end('closing'), clock.sleep(RELEASE_WAIT_MS)])
       if (wasLeading) await release(settings, logger)
+    },
+  }
+}
+
+/** The time of leading. It ends by itself when it is not renewed, and each time for good: the next one has a signal of its own. */
+function createTerm({ clock, renewDeadlineMs, onGained, onLost, metrics, name }: Settings, logger: Logger) {
+  const gauge = leadershipGauge(metrics, name)
+  let current: { readonly controller: AbortController; deadline: Timer } | undefined
+  let lastEnd: Promise<void> = Promise.resolve()
+  const end = (why: string): Promise<void> => {
+    if (current === undefined) return lastEnd
+    const { controller, deadline } = current
+    current = undefined
+    deadline.cancel()
+    gauge(false)
+    logger.info(`no longer leading: ${why}`)
+    controller.abort(new Error(`no longer leading: ${why}`))
+    lastEnd = (async () => onLost())().catch((error: unknown) => logger.error('what follows the end of leading failed', { error }))
+    return lastEnd
+  }
+  return {
+    get active() {
+      return current !== undefined
+    },
+    end,
+    /** Leads until renewDeadlineMs after the renewal was *sent*: other candidates count from a later moment. */
+    renew(sentMs: number) {
+      const leftMs = sentMs + renewDeadlineMs - clock.monotonicMs()
+      if (leftMs <= 0) return
+      const deadline = clock.setTimer(leftMs, () => void end('the Lease could not be renewed in time'))
+      current?.deadline.cancel()
+      if (current !== undefined) {
+        current.deadline = deadline
+        return
+      }
+      current = { controller: new AbortController(), deadline }
+      gauge(true)
+      logger.info('leading')
+      onGained(current.controller.signal)
     },
   }
 }
@@ -164,9 +165,9 @@ type Outcome =
 
 /**
  * One try to take or renew the Lease by compare-and-swap. Rejects with reason Conflict when another candidate was faster, and when the
- * API server does not answer within the retry period (so that a holder has several tries before its deadline).
+ * API server does not answer in half the renew deadline (so that a holder has more than one try).
  */
-async function tryLease(settings: Settings, last: Observation | undefined, leading: boolean, signal: AbortSignal): Promise<Outcome> {
+async function tryLease(settings: Settings, last: Observation | undefined, signal: AbortSignal): Promise<Outcome> {
   const { client, namespace, name, clock } = settings
   const call = { signal, timeoutMs: Math.max(1000, settings.renewDeadlineMs / 2) }
   const found = await findObject<LeaseObject>(client, LEASES, { namespace, name }, call)
@@ -179,8 +180,8 @@ async function tryLease(settings: Settings, last: Observation | undefined, leadi
   const observation = observe(last, found.spec ?? {}, nowMs)
   const chance = chanceOf(observation, settings, nowMs)
   if (chance.kind === 'held') return { kind: 'held', by: chance.by, observation }
-  // Our own name, but we do not lead: a process of this name ended without giving it back, or our term ran out. Both may go on.
-  const spec = heldSpec(leading || chance.kind === 'renew' ? observation.spec : found.spec, settings, clock.nowMs())
+  // Our own name without leading: this candidate's term ran out, or a process of the same name ended without giving it back.
+  const spec = heldSpec(observation.spec, settings, clock.nowMs())
   const written = await replaceObject<LeaseObject>(client, LEASES, { ...found, spec }, call)
   return { kind: 'mine', observation: { spec: written.spec ?? spec, sinceMs: nowMs } }
 }

@@ -3,7 +3,7 @@ import type { Clock, Timer } from '../runtime/clock.ts'
 import { describeError, type Logger } from '../runtime/logger.ts'
 import type { Metrics } from '../runtime/metrics.ts'
 import { isConflict } from './client.ts'
-import { queueMetrics } from './kube-metrics.ts'
+import { type QueueMetrics, queueMetrics } from './kube-metrics.ts'
 
 /**
  * Keys that wait for work. A key waits at most once and is worked on by one reconcile at a time; one that is added while it is worked
@@ -42,60 +42,46 @@ const CLOSE_WAIT_MS = 5000
 export function createReconcileLoop(options: ReconcileLoopOptions): ReconcileLoop {
   const { name, concurrency, clock } = options
   const metrics = queueMetrics(options.metrics, name)
-  const retry = createRetries(options)
+  const retry = createRetries(options, metrics)
   const waiting = new Set<string>()
   const running = new Map<string, Promise<void>>()
-  const later = new Map<string, { readonly dueMs: number; readonly timer: Timer }>()
   let state: 'idle' | 'running' | 'closed' = 'idle'
   const add = (key: string) => {
+    later.cancel(key)
     if (state === 'closed' || waiting.has(key)) return
-    later.get(key)?.timer.cancel()
-    later.delete(key)
     waiting.add(key)
     metrics.added()
     fill()
   }
-  const addAfter = (key: string, ms: number) => {
-    const dueMs = clock.monotonicMs() + ms
-    const sooner = later.get(key)
-    if (state === 'closed' || waiting.has(key) || (sooner !== undefined && sooner.dueMs <= dueMs)) return
-    sooner?.timer.cancel()
-    later.set(key, { dueMs, timer: clock.setTimer(ms, () => add(key)) })
-  }
+  const later = createSchedule(clock, add)
   const work = async (key: string): Promise<void> => {
-    const startedMs = clock.monotonicMs()
     const retryMs = await retry(key)
     running.delete(key)
-    metrics.ended(retryMs === undefined ? 'success' : 'error', clock.monotonicMs() - startedMs)
-    if (retryMs !== undefined) {
-      metrics.retried()
-      addAfter(key, retryMs)
-    }
+    if (retryMs !== undefined) later.at(key, retryMs)
     fill()
   }
   const fill = () => {
-    if (state !== 'running') return
-    for (const key of waiting) {
+    for (const key of state === 'running' ? waiting : []) {
       if (running.size >= concurrency) break
       if (running.has(key)) continue
       waiting.delete(key)
-      running.set(key, work(key))
+      // Not at once: whoever added the key is still at work, and a reconcile that adds its own key must find it running.
+      running.set(key, Promise.resolve(key).then(work))
     }
     metrics.depth(waiting.size)
   }
   return {
     add,
-    addAfter,
+    addAfter: later.at,
     start() {
-      if (state === 'idle') state = 'running'
+      state = state === 'idle' ? 'running' : state
       fill()
     },
     async close() {
       state = 'closed'
-      for (const { timer } of later.values()) timer.cancel()
       later.clear()
       waiting.clear()
-      await settled([...running.values()], clock)
+      await settled(running.values(), clock)
     },
     get pending() {
       return waiting.size + running.size
@@ -103,19 +89,49 @@ export function createReconcileLoop(options: ReconcileLoopOptions): ReconcileLoo
   }
 }
 
+/** Keys that are due later: one timer per key, the earliest. */
+function createSchedule(clock: Clock, due: (key: string) => void) {
+  const timers = new Map<string, { readonly dueMs: number; readonly timer: Timer }>()
+  const cancel = (key: string) => {
+    timers.get(key)?.timer.cancel()
+    timers.delete(key)
+  }
+  return {
+    at(key: string, ms: number) {
+      const dueMs = clock.monotonicMs() + ms
+      if ((timers.get(key)?.dueMs ?? Number.POSITIVE_INFINITY) <= dueMs) return
+      cancel(key)
+      const fire = () => {
+        timers.delete(key)
+        due(key)
+      }
+      timers.set(key, { dueMs, timer: clock.setTimer(ms, fire) })
+    },
+    cancel,
+    clear() {
+      for (const key of [...timers.keys()]) cancel(key)
+    },
+  }
+}
+
 /** Runs one reconcile. Gives the delay before the next try after a failure, `undefined` after a success. Never rejects. */
-function createRetries(options: ReconcileLoopOptions): (key: string) => Promise<number | undefined> {
-  const { name, reconcile, maxBackoffMs, baseBackoffMs = DEFAULT_BASE_BACKOFF_MS, random = Math.random } = options
+function createRetries(options: ReconcileLoopOptions, metrics: QueueMetrics): (key: string) => Promise<number | undefined> {
+  const { name, reconcile, maxBackoffMs, baseBackoffMs = DEFAULT_BASE_BACKOFF_MS, clock, random = Math.random } = options
   const logger = options.logger.child({ loop: name })
   const failures = new Map<string, number>()
   return async (key) => {
+    const startedMs = clock.monotonicMs()
+    const ended = (result: 'success' | 'error') => metrics.ended(result, clock.monotonicMs() - startedMs)
     try {
       await reconcile(key)
       failures.delete(key)
+      ended('success')
       return undefined
     } catch (error) {
       const attempt = (failures.get(key) ?? 0) + 1
       failures.set(key, attempt)
+      ended('error')
+      metrics.retried()
       const retryMs = Math.round(backoffDelayMs({ attempt, baseMs: baseBackoffMs, maxMs: maxBackoffMs, random }))
       // Losing a race is no trouble: the next try reads what the winner wrote.
       const log = isConflict(error) && attempt === 1 ? logger.debug : logger.warn
@@ -125,8 +141,7 @@ function createRetries(options: ReconcileLoopOptions): (key: string) => Promise<
   }
 }
 
-async function settled(reconciles: readonly Promise<void>[], clock: Clock): Promise<void> {
-  if (reconciles.length === 0) return
+async function settled(reconciles: Iterable<Promise<void>>, clock: Clock): Promise<void> {
   const enough = new AbortController()
   const limit = clock.sleep(CLOSE_WAIT_MS, enough.signal).catch(() => undefined)
   await Promise.race([Promise.all(reconciles), limit])
