@@ -1,3 +1,4 @@
+import { APP_LABEL, APP_LABEL_VALUE, COMPONENT, COMPONENT_LABEL } from '../src/api/names.ts'
 import { type ApiClient, ApiError } from '../src/kube/client.ts'
 import { createObject, findObject, patchObject, replaceObject } from '../src/kube/objects.ts'
 import { MUTATING_WEBHOOKS, type Resource, SECRETS, VALIDATING_WEBHOOKS } from '../src/kube/resources.ts'
@@ -111,7 +112,7 @@ export function createCertificateCluster(options: CertificateClusterOptions): Ce
   }
 }
 
-const LABELS = { app: 'openelb', component: 'admission' }
+const LABELS = { [APP_LABEL]: APP_LABEL_VALUE, [COMPONENT_LABEL]: COMPONENT.certgen }
 
 interface RawSecret {
   readonly metadata: SecretVersion['metadata']

@@ -1,3 +1,4 @@
+import { ADMISSION_NAME, CERTIFICATE_SECRET, DEFAULT_NAMESPACE, MEMBERLIST_SECRET } from '../src/api/names.ts'
 import { err, ok, type Result } from '../src/result.ts'
 import { defineFlags, type FlagValues, formatFlags, parseFlags } from '../src/runtime/flags.ts'
 import type { LogFormat, LogLevel } from '../src/runtime/logger.ts'
@@ -21,13 +22,34 @@ const SHARED = defineFlags({
     valueName: 'NAME',
     description: 'Where the Secrets are. Without it: $POD_NAMESPACE, then openelb-system.',
   },
-  'secret-name': { kind: 'string', default: 'openelb-admission', valueName: 'NAME', description: 'The Secret with the certificates.' },
+  'secret-name': { kind: 'string', default: CERTIFICATE_SECRET, valueName: 'NAME', description: 'The Secret with the certificates.' },
   'ca-name': { kind: 'string', default: DEFAULT_KEY_NAMES.ca, valueName: 'KEY', description: 'Its key with the bundle of CAs.' },
   'cert-name': { kind: 'string', default: DEFAULT_KEY_NAMES.cert, valueName: 'KEY', description: 'Its key with the serving certificate.' },
   'key-name': { kind: 'string', default: DEFAULT_KEY_NAMES.key, valueName: 'KEY', description: 'Its key with the private key.' },
   timeout: { kind: 'duration', default: 120_000, minMs: 1000, description: 'How long to try in all before giving up.' },
   ...PROCESS_FLAGS,
   ...KLOG_FLAGS,
+})
+
+/** When and for how long certificates are made: flags of `certgen renew`, and of the webhook, which renews by itself. */
+export const RENEWAL_FLAGS = defineFlags({
+  'certificate-lifetime': {
+    kind: 'duration',
+    default: DEFAULT_LIFETIME_MS,
+    minMs: 10_000,
+    maxMs: 50 * DEFAULT_LIFETIME_MS,
+    description: 'From now to the end of a new certificate.',
+  },
+  'renew-before': {
+    kind: 'duration',
+    default: 0,
+    description: 'How long before its end a certificate is renewed; 0 is a third of its life.',
+  },
+  'settle-time': {
+    kind: 'duration',
+    default: DEFAULT_SETTLE_MS,
+    description: 'How long the webhook configurations must have had the new CA before the new certificate is served.',
+  },
 })
 
 const ISSUING = defineFlags({
@@ -37,17 +59,11 @@ const ISSUING = defineFlags({
     valueName: 'LIST',
     description: 'Comma list of names that the certificate has beside those of the Services openelb-admission and openelb-controller.',
   },
-  'certificate-lifetime': {
-    kind: 'duration',
-    default: DEFAULT_LIFETIME_MS,
-    minMs: 10_000,
-    maxMs: 50 * DEFAULT_LIFETIME_MS,
-    description: 'From now to the end of a new certificate.',
-  },
+  'certificate-lifetime': RENEWAL_FLAGS['certificate-lifetime'],
 })
 
 const CONFIGURATIONS = defineFlags({
-  'webhook-name': { kind: 'string', default: 'openelb-admission', valueName: 'NAME', description: 'Name of the webhook configurations.' },
+  'webhook-name': { kind: 'string', default: ADMISSION_NAME, valueName: 'NAME', description: 'Name of the webhook configurations.' },
   'patch-validating': { kind: 'boolean', default: true, description: 'Whether the ValidatingWebhookConfiguration of that name is meant.' },
   'patch-mutating': { kind: 'boolean', default: true, description: 'Whether the MutatingWebhookConfiguration of that name is meant.' },
 })
@@ -56,7 +72,7 @@ const CREATE = defineFlags({
   ...ISSUING,
   'membership-secret-name': {
     kind: 'string',
-    default: 'memberlist',
+    default: MEMBERLIST_SECRET,
     valueName: 'NAME',
     description: "The Secret that gets a random key for the speakers' membership; empty for none.",
   },
@@ -76,16 +92,7 @@ const PATCH = defineFlags({
 
 const RENEW = defineFlags({
   force: { kind: 'boolean', default: false, description: 'Renews whatever the age.' },
-  'renew-before': {
-    kind: 'duration',
-    default: 0,
-    description: 'How long before its end a certificate is renewed; 0 is a third of its life.',
-  },
-  'settle-time': {
-    kind: 'duration',
-    default: DEFAULT_SETTLE_MS,
-    description: 'How long the webhook configurations must have had the new CA before the new certificate is served.',
-  },
+  ...RENEWAL_FLAGS,
   ...ISSUING,
   ...CONFIGURATIONS,
   ...SHARED,
@@ -218,8 +225,6 @@ function read<V>(verb: Verb, parsed: Result<Flags<V>, { readonly message: string
   if (rest.length > 0) return answer(err(`${verb}: ${JSON.stringify(rest[0])} is no flag`))
   return { kind: 'run', values, warnings }
 }
-
-const DEFAULT_NAMESPACE = 'openelb-system'
 
 function sharedConfig(values: FlagValues<typeof SHARED>, env: Env, warnings: readonly string[]): SharedConfig {
   return {

@@ -1,7 +1,8 @@
+import { ADMISSION_NAME, CONTROLLER_NAME } from '../src/api/names.ts'
 import { err, ok, type Result } from '../src/result.ts'
 
 /** The Services whose names a serving certificate must have: ours, and the one that manifests of the original point at. */
-const SERVICES = ['openelb-admission', 'openelb-controller'] as const
+const SERVICES = [ADMISSION_NAME, CONTROLLER_NAME] as const
 
 /** The names under which API servers may call a webhook in `namespace`: each Service alone, with its namespace, and with `.svc`. */
 export function serviceHosts(namespace: string): readonly string[] {

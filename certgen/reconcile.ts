@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { MEMBERLIST_SECRET_KEY } from '../src/api/names.ts'
 import { ApiError } from '../src/kube/client.ts'
 import { backoffDelayMs } from '../src/runtime/backoff.ts'
 import type { Clock } from '../src/runtime/clock.ts'
@@ -7,7 +8,7 @@ import { issueCertificates } from './certificates.ts'
 import type { CertificateCluster, FailurePolicy } from './cluster.ts'
 import { explainDefect, inspect, parseCertificates } from './inspection.ts'
 import { explainReason, planRenewal, type RenewalFacts, type RenewalStep, storeNew } from './renewal.ts'
-import { type KeyNames, lacksMembershipKey, MEMBERSHIP_KEY_NAME, readStored, type SecretContent, writeStored } from './secret.ts'
+import { type KeyNames, lacksMembershipKey, readStored, type SecretContent, writeStored } from './secret.ts'
 
 /** What every verb works with. */
 export interface CertificateTools {
@@ -55,7 +56,7 @@ export async function ensureMembershipKey({ cluster, logger }: CertificateTools,
   const version = await cluster.readSecret(name)
   if (version !== undefined && !lacksMembershipKey(version.content)) return 'kept'
   const key = randomBytes(MEMBERSHIP_KEY_BYTES).toString('base64')
-  const content: SecretContent = { ...version?.content, [MEMBERSHIP_KEY_NAME]: Buffer.from(key).toString('base64') }
+  const content: SecretContent = { ...version?.content, [MEMBERLIST_SECRET_KEY]: Buffer.from(key).toString('base64') }
   await cluster.writeSecret(name, version, content)
   logger.info(`Secret ${name} has a new random key for the speakers`)
   return version === undefined ? 'created' : 'replaced'

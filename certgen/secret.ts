@@ -1,3 +1,5 @@
+import { CERTIFICATE_SECRET_KEYS, MEMBERLIST_PUBLIC_DEFAULT, MEMBERLIST_SECRET_KEY } from '../src/api/names.ts'
+
 /** Under which keys of a Secret's `data` the three parts lie. The pair that waits for its turn has the same names after `next-`. */
 export interface KeyNames {
   readonly ca: string
@@ -6,7 +8,11 @@ export interface KeyNames {
 }
 
 /** The names that kube-webhook-certgen uses by default, so that existing Secrets are read and others can read ours. */
-export const DEFAULT_KEY_NAMES: KeyNames = { ca: 'ca', cert: 'cert', key: 'key' }
+export const DEFAULT_KEY_NAMES: KeyNames = {
+  ca: CERTIFICATE_SECRET_KEYS.ca,
+  cert: CERTIFICATE_SECRET_KEYS.certificate,
+  key: CERTIFICATE_SECRET_KEYS.privateKey,
+}
 
 /** PEM texts of one Secret; a part that is not there is empty. */
 export interface StoredCertificates {
@@ -46,13 +52,8 @@ export function writeStored(content: SecretContent, stored: StoredCertificates, 
 
 const nextKey = (name: string): string => `next-${name}`
 
-/** The membership key that every manifest of the original carries, and so no secret. */
-export const PUBLIC_MEMBERSHIP_KEY = 'openelb-speakers'
-/** Under which key of the Secret `memberlist` the speakers' shared key lies. */
-export const MEMBERSHIP_KEY_NAME = 'key'
-
 /** Whether a Secret `memberlist` with this content protects nothing: its key is empty, absent or the original's public one. */
 export function lacksMembershipKey(content: SecretContent): boolean {
-  const key = Buffer.from(content[MEMBERSHIP_KEY_NAME] ?? '', 'base64').toString()
-  return key.trim() === '' || key.trim() === PUBLIC_MEMBERSHIP_KEY
+  const key = Buffer.from(content[MEMBERLIST_SECRET_KEY] ?? '', 'base64').toString()
+  return key.trim() === '' || key.trim() === MEMBERLIST_PUBLIC_DEFAULT
 }
