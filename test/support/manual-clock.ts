@@ -1,0 +1,51 @@
+import type { Clock } from '../../src/runtime/clock.ts'
+
+/** A clock that stands still until it is told to move. */
+export interface ManualClock extends Clock {
+  /** Moves on by `ms`, firing what falls due in its order, and lets promises that follow from each timer settle. */
+  advance(ms: number): Promise<void>
+}
+
+/** Enough turns for chains of promises that no timer separates. */
+const TURNS = 20
+
+export async function settle(): Promise<void> {
+  for (let turn = 0; turn < TURNS; turn++) await Promise.resolve()
+}
+
+export function createManualClock(startMs = 0): ManualClock {
+  let nowMs = startMs
+  const timers = new Set<{ readonly dueMs: number; readonly fn: () => void }>()
+  const setTimer = (ms: number, fn: () => void) => {
+    const timer = { dueMs: nowMs + ms, fn }
+    timers.add(timer)
+    return { cancel: () => void timers.delete(timer) }
+  }
+  return {
+    nowMs: () => nowMs,
+    monotonicMs: () => nowMs,
+    setTimer,
+    sleep: (ms, signal) =>
+      new Promise((resolve, reject) => {
+        if (signal?.aborted) return reject(signal.reason)
+        const timer = setTimer(ms, resolve)
+        signal?.addEventListener('abort', () => {
+          timer.cancel()
+          reject(signal.reason)
+        })
+      }),
+    async advance(ms) {
+      const untilMs = nowMs + ms
+      await settle()
+      for (;;) {
+        const [next] = [...timers].filter(({ dueMs }) => dueMs <= untilMs).sort((a, b) => a.dueMs - b.dueMs)
+        if (next === undefined) break
+        timers.delete(next)
+        nowMs = Math.max(nowMs, next.dueMs)
+        next.fn()
+        await settle()
+      }
+      nowMs = untilMs
+    },
+  }
+}
