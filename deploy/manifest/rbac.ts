@@ -88,7 +88,7 @@ export const WEBHOOK_RIGHTS: Rights = {
     {
       group: ADMISSION_GROUP,
       resources: ['validatingwebhookconfigurations', 'mutatingwebhookconfigurations'],
-      verbs: ['get', 'patch'],
+      verbs: ['get', ...READ, 'patch'],
       names: [ADMISSION_NAME],
     },
   ],
