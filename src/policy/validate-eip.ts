@@ -13,6 +13,8 @@ export interface OtherEip {
   /** Undefined when its spec.address cannot be read: then it holds no address. */
   readonly range: AddressRange | undefined
   readonly isDefault: boolean
+  /** It was admitted a moment ago and is not stored yet, and may never be. */
+  readonly pending?: boolean
 }
 
 /** Reads the parts of a stored Eip that other Eips must respect. */
@@ -72,20 +74,27 @@ function interfaceVerdict(spec: EipSpec): Verdict | undefined {
 
 const poolRefusal = (error: PoolError): Verdict => refuse(error.message, error.cure)
 
+const PENDING_CURE = 'that one is being stored at this moment; try again in a few seconds'
+
 function overlapVerdict(range: AddressRange, others: readonly OtherEip[]): Verdict | undefined {
-  const ranges = others.flatMap((other) => (other.range === undefined ? [] : [{ name: other.name, range: other.range }]))
+  const ranges = others.flatMap((other) => (other.range === undefined ? [] : [{ ...other, range: other.range }]))
   const rival = findOverlap(range, ranges)
   if (rival === undefined) return undefined
   return refuse(
     `eip address overlap with ${rival.name}`,
-    'use addresses that no other Eip has, or delete that Eip first; a disabled one counts, because Services may hold its addresses',
+    rival.pending === true
+      ? PENDING_CURE
+      : 'use addresses that no other Eip has, or delete that Eip first; a disabled one counts, because Services may hold its addresses',
   )
 }
 
 function defaultVerdict(others: readonly OtherEip[]): Verdict | undefined {
   const rival = others.find((other) => other.isDefault)
   if (rival === undefined) return undefined
-  return refuse('already exists a default EIP', `it is ${rival.name}; remove the annotation ${IS_DEFAULT_EIP} there first`)
+  return refuse(
+    'already exists a default EIP',
+    rival.pending === true ? `${rival.name}; ${PENDING_CURE}` : `it is ${rival.name}; remove the annotation ${IS_DEFAULT_EIP} there first`,
+  )
 }
 
 function validateCreate(eip: EipObject, others: readonly OtherEip[]): Verdict {

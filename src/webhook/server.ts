@@ -1,0 +1,117 @@
+/** HTTPS: one route per webhook, a certificate that can be changed while requests run. */
+import type { Server } from 'node:https'
+import type { AddressInfo } from 'node:net'
+import Fastify, { type FastifyInstance } from 'fastify'
+import type { Clock } from '../runtime/clock.ts'
+import { describeError, type Logger } from '../runtime/logger.ts'
+import { type AdmissionReview, type Admit, outcomeOf, readDeadline, readReview, writeReview } from './admission.ts'
+import type { ServingCertificate } from './certificate.ts'
+
+/** One webhook. `name` is the label of its metrics and log lines. */
+export interface Route {
+  readonly name: string
+  readonly path: string
+  readonly admit: Admit
+}
+
+/** What is counted of each answered review. */
+export interface ReviewRecord {
+  readonly webhook: string
+  readonly operation: string
+  readonly outcome: ReturnType<typeof outcomeOf> | 'error'
+  readonly durationMs: number
+}
+
+export interface AppOptions {
+  readonly routes: readonly Route[]
+  readonly logger: Logger
+  readonly clock: Clock
+  readonly onReview: (record: ReviewRecord) => void
+}
+
+/** An object of 1.5 MB, the most that etcd takes, comes twice in an UPDATE and grows by its managed fields. */
+const LARGEST_REVIEW_BYTES = 8 * 1024 * 1024
+/** Longer than the 90 s that the API server keeps an idle connection: it, not we, closes one, so no request meets a closing one. */
+const KEEP_ALIVE_MS = 120_000
+const REQUEST_TIMEOUT_MS = 10_000
+
+type App = FastifyInstance<Server>
+
+/** The application without a socket; tests call it by `inject`. It has no certificate before startServer gives it one. */
+export function createApp(options: AppOptions): App {
+  const app = Fastify({
+    https: { minVersion: 'TLSv1.2' },
+    logger: false,
+    bodyLimit: LARGEST_REVIEW_BYTES,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    forceCloseConnections: 'idle',
+  })
+  for (const route of options.routes) serveRoute(app, route, options)
+  app.setErrorHandler((error, request, reply) => {
+    const status = statusOf(error)
+    const log = status >= 500 ? options.logger.error : options.logger.warn
+    log(`a request to ${request.url.slice(0, 200)} was not answered`, { status, error: describeError(error) })
+    void reply.code(status).send({ error: describeError(error) })
+  })
+  return app
+}
+
+/** fastify's own errors (not JSON, too large) carry a status; whatever else is thrown is a bug, and failurePolicy decides. */
+function statusOf(error: unknown): number {
+  const { statusCode } = error as { readonly statusCode?: unknown }
+  return typeof statusCode === 'number' && statusCode >= 400 ? statusCode : 500
+}
+
+function serveRoute(app: App, { name, path, admit }: Route, { logger, clock, onReview }: AppOptions): void {
+  app.post(path, async (http, reply) => {
+    const review = readReview(http.body)
+    if (!review.ok) return reply.code(400).send({ error: review.error })
+    const { request } = review.value
+    const startedMs = clock.monotonicMs()
+    const record = (outcome: ReviewRecord['outcome']): void =>
+      onReview({ webhook: name, operation: request.operation, outcome, durationMs: clock.monotonicMs() - startedMs })
+    try {
+      const answer = await admit(request, readDeadline((http.query as { readonly timeout?: unknown }).timeout))
+      record(outcomeOf(answer))
+      logAnswer(logger, name, review.value, answer)
+      return writeReview(review.value, answer)
+    } catch (error) {
+      record('error')
+      throw error
+    }
+  })
+}
+
+type AnswerOf = Awaited<ReturnType<Admit>>
+
+/** One line per decision; what is let in unchanged only at level debug, since that is most of it. */
+function logAnswer(logger: Logger, webhook: string, { request }: AdmissionReview, answer: AnswerOf): void {
+  const { operation, namespace, name, dryRun } = request
+  const fields = { webhook, operation, ...(namespace && { namespace }), ...(name && { name }), ...(dryRun && { dryRun }) }
+  const outcome = outcomeOf(answer)
+  if (!answer.allowed) logger.info(`refused: ${answer.message}`, fields)
+  else if (outcome === 'allowed') logger.debug('allowed', fields)
+  else logger.info(outcome, { ...fields, ...(answer.warnings.length > 0 && { warnings: answer.warnings }), patch: answer.patch })
+}
+
+export interface WebhookServer {
+  readonly port: number
+  /** Serves this certificate to every connection made from now on; those that are open stay. Throws when TLS cannot use it. */
+  setCertificate(certificate: Pick<ServingCertificate, 'cert' | 'key'>): void
+  /** Ends idle connections, waits for running requests. Idempotent. */
+  close(): Promise<void>
+}
+
+/** Listens. Until the first certificate is set, every handshake fails and the process is not ready. Rejects when it cannot listen. */
+export async function startServer(app: App, options: { readonly host: string; readonly port: number }): Promise<WebhookServer> {
+  await app.listen(options)
+  const { port } = app.server.address() as AddressInfo
+  return {
+    port,
+    setCertificate: ({ cert, key }) => app.server.setSecureContext({ cert, key, minVersion: 'TLSv1.2' }),
+    close: async () => {
+      await app.close()
+    },
+  }
+}
