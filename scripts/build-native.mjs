@@ -15,10 +15,16 @@ const module = join(root, 'node_modules', 'raw-socket')
 if (!existsSync(module)) process.exit(0)
 if (loads()) process.exit(0)
 const nodeGyp = findNodeGyp()
-const build = spawnSync(process.execPath, [nodeGyp, 'rebuild', `--nodedir=${nodeDir}`, '--silent'], { cwd: module, encoding: 'utf8', timeout: 300_000 })
+const build = spawnSync(process.execPath, [nodeGyp, 'rebuild', `--nodedir=${nodeDir}`, '--silent'], {
+  cwd: module,
+  encoding: 'utf8',
+  timeout: 300_000,
+})
 if (build.status === 0 && loads()) process.exit(0)
 console.warn(`raw-socket could not be built (${lastLine(build.stderr) || build.error?.message || `exit ${build.status}`}).`)
-console.warn('Everything but VRRP works without it. To mend it: install g++, make and python3, then run npm rebuild raw-socket --foreground-scripts.')
+console.warn(
+  'Everything but VRRP works without it. To mend it: install g++, make and python3, then run npm rebuild raw-socket --foreground-scripts.',
+)
 
 /** Whether the compiled module loads under this very Node. */
 function loads() {

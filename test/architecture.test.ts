@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
-import { readSource, readSourceFiles, type SourceFile } from './support/source-file.ts'
+import { isShell } from '../scripts/rooms.ts'
+import { readSource, readSourceFiles, type SourceFile } from '../scripts/source-file.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 
@@ -22,9 +23,6 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 }
 const DAEMONS = new Set(['webhook', 'allocator', 'speaker', 'certgen'])
 
-/** Files that may touch the world: by room, or by name. All others are pure: same input, same output. */
-const SHELL_ROOM = /^src\/(kube|runtime|speaker\/io)\//
-const SHELL_NAME = /\/(main|config|server|reconcile|announcer|session|worker|cluster|store)\.ts$/
 /** Packages and modules of Node that compute only. */
 const HARMLESS = /^(node:(buffer|crypto|util|assert)|zod|node-forge|yaml)$/
 /** Makes keys and serial numbers, which are random; its clock is an argument. */
@@ -37,8 +35,6 @@ const BANNED_WORDS = new Set(['manager', 'helper', 'util', 'utils', 'common', 'h
 const product = readSourceFiles(ROOT, ['src', 'certgen'])
 const everything = [...product, ...readSourceFiles(ROOT, ['lab', 'deploy', 'bench', 'scripts', 'test'])]
 const byPath = new Map(product.map((file) => [file.path, file]))
-
-const isShell = (path: string) => SHELL_ROOM.test(path) || SHELL_NAME.test(path)
 
 /** `src/addr/ip.ts` is in addr, `src/result.ts` in result, `certgen/main.ts` in certgen, `lab/node.ts` in lab. */
 function roomOf(path: string): string {
@@ -147,6 +143,8 @@ t.test('the reader of sources sees what it should', async (t) => {
     if (ambient !== undefined) t.equal(file.ambient.length, ambient, code)
     if (typeOnly !== undefined) t.equal(file.imports[0]?.typeOnly, typeOnly, code)
   }
+  t.equal(readSource('src/x/y.ts', "import type { A } from './a.ts'\nexport interface B extends A {}").hasCode, false)
+  t.equal(readSource('src/x/y.ts', 'export type A = 1\nexport const a: A = 1').hasCode, true)
   t.same(readSource('src/x/y.ts', 'export const a = 1, b = 2\nexport class C {}\nexport { d }').exports, ['a', 'b', 'C', 'd'])
   t.equal(readSource('src/x/y.ts', "import '../z/a.ts'").imports[0]?.file, 'src/z/a.ts')
 })

@@ -7,6 +7,8 @@ export interface SourceFile {
   /** Path from the root of the repository. */
   readonly path: string
   readonly lines: number
+  /** False when all of it disappears on compilation: interfaces, types and their imports. */
+  readonly hasCode: boolean
   readonly imports: readonly Import[]
   /** Names that other files can import. */
   readonly exports: readonly string[]
@@ -58,7 +60,7 @@ export function readSource(path: string, text: string): SourceFile {
     if (!isTypePosition(node)) ts.forEachChild(node, visit)
   }
   visit(tree)
-  return { path, lines: text.split('\n').length - 1, imports, exports, ambient, entryOnly }
+  return { path, lines: text.split('\n').length - 1, hasCode: tree.statements.some(isCode), imports, exports, ambient, entryOnly }
 }
 
 function importOf(node: ts.Node, path: string): Import | undefined {
@@ -115,6 +117,12 @@ function isFreeName(node: ts.Identifier): boolean {
   if (ts.isPropertyAssignment(parent) || ts.isBindingElement(parent)) return parent.initializer === node
   const declaration = parent as ts.Node & { readonly name?: ts.Node }
   return declaration.name !== node && !ts.isImportSpecifier(parent) && !ts.isExportSpecifier(parent)
+}
+
+function isCode(statement: ts.Statement): boolean {
+  if (ts.isImportDeclaration(statement)) return !isTypeOnlyClause(statement.importClause)
+  if (ts.isExportDeclaration(statement)) return !statement.isTypeOnly
+  return !ts.isInterfaceDeclaration(statement) && !ts.isTypeAliasDeclaration(statement)
 }
 
 /** `let x: typeof fetch` is no use of fetch. */

@@ -1,0 +1,84 @@
+import { parseArgs } from 'node:util'
+import { runChecks } from './checks.ts'
+import { ensureScenarioHost, ensureTap, scenarioRefusal } from './prerequisites.ts'
+import { findTests, runScenario, runUnits } from './suites.ts'
+import { addTally, NOTHING, type Tally } from './tap-stream.ts'
+
+const HELP = `Usage: npm test                             everything: checks, unit tests, scenarios
+       npm test -- unit [FILE...]           the unit tests, or some of their files
+       npm test -- scenario [NAME...]       the scenarios, or some of them
+       npm test -- check                    the static checks (npm run check)
+
+Scenarios start a real Kubernetes API server, some a whole cluster, in network namespaces of this host: they need
+Linux and root, and install what they lack. Elsewhere they are left out, and the output says so; where CI=true is set
+that is a failure. The last line says how many assertions passed and failed.
+Scenarios: ${[...findTests().scenarios.keys()].join(', ')}
+`
+
+process.exit(await main(process.argv.slice(2)))
+
+async function main(argv: string[]): Promise<number> {
+  const { values, positionals } = parseArgs({ args: argv, options: { help: { type: 'boolean' } }, allowPositionals: true })
+  const [part = 'all', ...names] = positionals
+  if (values.help === true || !['all', 'unit', 'scenario', 'check'].includes(part)) {
+    process.stdout.write(HELP)
+    return values.help === true ? 0 : 2
+  }
+  const startMs = performance.now()
+  const tally = await runParts(part, names)
+  console.log(`\nall done in ${((performance.now() - startMs) / 1000).toFixed(0)} s`)
+  console.log(`${tally.passed} passed, ${tally.failed} failed`)
+  return tally.failed === 0 ? 0 : 1
+}
+
+async function runParts(part: string, names: readonly string[]): Promise<Tally> {
+  let tally = NOTHING
+  const wants = (name: string) => part === 'all' || part === name
+  await ensureTap(say)
+  if (wants('check')) tally = addTally(tally, await titled('static checks', () => checks()))
+  if (wants('unit'))
+    tally = addTally(tally, await titled('unit tests', () => runUnits(names.length > 0 ? names : findTests().units, console.log)))
+  if (wants('scenario')) tally = addTally(tally, await titled('scenarios', () => scenarios(names)))
+  return tally
+}
+
+async function titled(title: string, run: () => Promise<Tally>): Promise<Tally> {
+  console.log(`\n== ${title}`)
+  return run()
+}
+
+async function checks(): Promise<Tally> {
+  return (await runChecks(console.log)) ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 }
+}
+
+async function scenarios(names: readonly string[]): Promise<Tally> {
+  const all = findTests().scenarios
+  const unknown = names.filter((name) => !all.has(name))
+  if (unknown.length > 0) return fail(`no scenario is called ${unknown.join(', ')}; there are ${[...all.keys()].join(', ')}`)
+  const chosen = names.length > 0 ? names : [...all.keys()]
+  const refusal = scenarioRefusal()
+  if (refusal !== undefined) return leaveOut(chosen, refusal)
+  try {
+    await ensureScenarioHost(say)
+  } catch (error) {
+    return fail(`this host cannot be prepared: ${error instanceof Error ? error.message : error}`)
+  }
+  let tally = NOTHING
+  for (const name of chosen) tally = addTally(tally, await runScenario(name, all.get(name) ?? '', console.log))
+  return tally
+}
+
+/** On a developer's machine that is no failure; in CI nobody would notice. */
+function leaveOut(names: readonly string[], why: string): Tally {
+  console.log(`NOT RUN: ${names.join(', ')}. ${why}`)
+  return process.env['CI'] === 'true' ? { passed: 0, failed: names.length } : NOTHING
+}
+
+function fail(message: string): Tally {
+  console.log(`FAIL ${message}`)
+  return { passed: 0, failed: 1 }
+}
+
+function say(line: string): void {
+  console.log(`[test] ${line}`)
+}
