@@ -46,11 +46,9 @@ export async function startNode(options: NodeOptions): Promise<NodeStart> {
   const { layout, node } = options
   const paths = labPaths(layout.directory).node(node.name)
   writeNodeFiles(options)
-  const binds = [
-    [options.binaries, paths.binaries],
-    [paths.var, '/var'],
-    [paths.run, '/run'],
-  ] as const
+  // The one that hides the lab's own directory comes last.
+  const hiding = [[paths.run, '/run'] as const, [paths.var, '/var'] as const]
+  const binds = [[options.binaries, paths.binaries] as const, ...(paths.root.startsWith('/run/') ? hiding.reverse() : hiding)]
   const logs = labPaths(layout.directory).logs
   const cell = await startCell({ namespace: node.namespace, directory: layout.directory, logs, binds, onStart: options.onStart })
   const containerd = cell.component(`containerd-${node.name}`, ['containerd', '--config', INSIDE.containerdConfig])
