@@ -21,7 +21,8 @@ export const install: Chapter = async (t, suite) => {
       const all = await podsOf(suite)
       return all.every(({ status }) => status.phase === 'Succeeded' || status.containerStatuses?.every(({ ready }) => ready)) && all
     })
-    const named = (pattern: RegExp, phase: string) => pods.filter(({ metadata, status }) => pattern.test(metadata.name) && status.phase === phase).length
+    const named = (pattern: RegExp, phase: string) =>
+      pods.filter(({ metadata, status }) => pattern.test(metadata.name) && status.phase === phase).length
     t.equal(named(/^openelb-admission-create-/, 'Succeeded'), 1, 'the create Job is Completed')
     t.equal(named(/^openelb-admission-patch-/, 'Succeeded'), 1, 'the patch Job is Completed')
     t.equal(named(/^openelb-controller-[0-9a-f]+-\w+$/, 'Running'), 2)
@@ -34,9 +35,18 @@ export const install: Chapter = async (t, suite) => {
   })
   await t.test('a second apply changes nothing, and keeps the published CA', async (t) => {
     const again = await run(suite, 'apply', '-f', 'deploy/openelb.yaml')
-    const changed = again.split('\n').filter((line) => !line.endsWith('unchanged') && !/customresourcedefinition|webhookconfiguration/.test(line))
+    const changed = again
+      .split('\n')
+      .filter((line) => !line.endsWith('unchanged') && !/customresourcedefinition|webhookconfiguration/.test(line))
     t.strictSame(changed, [], again)
-    const ca = await run(suite, 'get', 'validatingwebhookconfiguration', 'openelb-admission', '-o', 'jsonpath={.webhooks[*].clientConfig.caBundle}')
+    const ca = await run(
+      suite,
+      'get',
+      'validatingwebhookconfiguration',
+      'openelb-admission',
+      '-o',
+      'jsonpath={.webhooks[*].clientConfig.caBundle}',
+    )
     t.match(ca, /\S/, 'the caBundle is still there')
   })
 }

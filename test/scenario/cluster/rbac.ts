@@ -67,8 +67,15 @@ export const rbac: Chapter = async (t, suite) => {
     const granted = await grants(suite)
     t.ok(granted.length > 20, `${granted.length} verbs are granted`)
     const { made, forbidden } = await calls(suite.auditLog)
-    t.strictSame(granted.filter((grant) => !made.has(grant)), [], 'granted but never used')
+    t.strictSame(
+      granted.filter((grant) => !made.has(grant)),
+      [],
+      'granted but never used',
+    )
     t.strictSame([...new Set(forbidden)], [], 'asked for but forbidden')
-    t.notOk(granted.some((grant) => grant.includes('*')), 'no wildcard')
+    t.notOk(
+      granted.some((grant) => grant.includes('*')),
+      'no wildcard',
+    )
   })
 }

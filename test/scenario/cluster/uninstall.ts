@@ -22,7 +22,15 @@ export const uninstall: Chapter = async (t, suite) => {
       t.strictSame(seen?.status.conditions, undefined, `${name}: no condition of ours`)
       t.equal(seen?.metadata.annotations?.['layer2.openelb.kubesphere.io/v1alpha1'], undefined, `${name}: no node annotation`)
     }
-    for (const kind of ['crd', 'clusterrole', 'clusterrolebinding', 'validatingwebhookconfiguration', 'mutatingwebhookconfiguration', 'namespace', 'priorityclass']) {
+    for (const kind of [
+      'crd',
+      'clusterrole',
+      'clusterrolebinding',
+      'validatingwebhookconfiguration',
+      'mutatingwebhookconfiguration',
+      'namespace',
+      'priorityclass',
+    ]) {
       const left = (await run(suite, 'get', kind, '-o', 'name')).split('\n').filter((name) => /openelb|kubesphere/.test(name))
       t.strictSame(left, [], `no ${kind} of ours`)
     }

@@ -1,0 +1,68 @@
+/**
+ * The product as its users meet it: a real cluster, our image, `kubectl apply`, packets. One cluster serves all chapters, in this
+ * order, because the last ones judge what the others did (which rights were used) and take the installation away.
+ */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import t from 'tap'
+import { type Cluster, startCluster } from '../../lab/cluster.ts'
+import { buildImage } from '../../lab/image/build.ts'
+import { contractEip } from './cluster/contract-eip.ts'
+import { contractService } from './cluster/contract-service.ts'
+import { install } from './cluster/install.ts'
+import { overlap } from './cluster/overlap.ts'
+import { rbac } from './cluster/rbac.ts'
+import { seeds } from './cluster/seeds.ts'
+import type { Chapter, Suite } from './cluster/suite.ts'
+import { uninstall } from './cluster/uninstall.ts'
+import { wire } from './cluster/wire.ts'
+
+const CHAPTERS: readonly (readonly [string, Chapter])[] = [
+  ['install by manifest', install],
+  ['the seeds', seeds],
+  ['contract: Eips', contractEip],
+  ['contract: Services', contractService],
+  ['overlap', overlap],
+  ['the wire', wire],
+  ['least privilege', rbac],
+  ['uninstall', uninstall],
+]
+
+const work = mkdtempSync(join(tmpdir(), 'openelb-cluster-'))
+let cluster: Cluster | undefined
+t.teardown(async () => {
+  await cluster?.down()
+  rmSync(work, { recursive: true, force: true })
+})
+
+const log = (line: string): void => t.comment(line)
+
+async function suiteOf(lab: Cluster): Promise<Suite> {
+  const nodes = await Promise.all(
+    lab.nodes.map(async (node) => {
+      const mac = (await node.exec(['cat', '/sys/class/net/eth0/address'])).stdout.trim()
+      return { name: node.name, address: node.ip, mac }
+    }),
+  )
+  return {
+    kubectl: (args, input) => lab.tryKubectl(args, { timeoutMs: 150_000, ...(input === undefined ? {} : { input }) }),
+    client: (program, args) => lab.client.exec([program, ...args]),
+    nodes,
+    segment: lab.subnet,
+    auditLog: lab.auditLog,
+    stateDir: lab.stateDir,
+  }
+}
+
+t.test('cluster', async (t) => {
+  const image = join(work, 'openelb.tar')
+  const [started] = await Promise.all([startCluster({ nodes: 3, log }), buildImage({ output: image, log })])
+  cluster = started
+  await cluster.loadImage(image)
+  const suite = await suiteOf(cluster)
+  for (const [name, chapter] of CHAPTERS) {
+    await t.test(name, (t) => chapter(t, suite))
+    if (!t.passing()) return t.comment(`${name} failed: the chapters after it build on it`)
+  }
+})
