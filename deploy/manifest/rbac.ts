@@ -83,7 +83,7 @@ export const WEBHOOK_RIGHTS: Rights = {
   account: WEBHOOK_SERVICE_ACCOUNT,
   component: COMPONENT.admission,
   cluster: [
-    { group: GROUP, resources: ['eips'], verbs: READ },
+    { group: GROUP, resources: ['eips', 'bgppeers'], verbs: READ },
     { group: CORE, resources: ['namespaces'], verbs: READ },
     {
       group: ADMISSION_GROUP,

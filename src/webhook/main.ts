@@ -8,7 +8,6 @@ import type { EipObject } from '../api/eip.ts'
 import { CERTIFICATE_SECRET, SETTINGS_CONFIG_MAP, WEBHOOK, WEBHOOK_PATH } from '../api/names.ts'
 import { type ApiClient, createApiClient } from '../kube/client.ts'
 import { createInformer, type Informer, type RawObject } from '../kube/informer.ts'
-import { listObjects } from '../kube/objects.ts'
 import { BGP_PEERS, CONFIG_MAPS, EIPS, NAMESPACES, type Resource, SECRETS } from '../kube/resources.ts'
 import { systemClock } from '../runtime/clock.ts'
 import { type Check, startHealthServer } from '../runtime/health.ts'
@@ -66,7 +65,8 @@ async function run(config: Run): Promise<void> {
   const informers = createInformers(base)
   const facts = createFacts({ ...informers, ownNamespace: config.namespace, clock: systemClock, logger })
   const reviewMetrics = createReviewMetrics(metrics)
-  const app = createApp({ routes: createRoutes(base, facts, reviewMetrics), logger, clock: systemClock, onReview: reviewMetrics.review })
+  const routes = createRoutes(base, informers.bgpPeers, facts, reviewMetrics)
+  const app = createApp({ routes, logger, clock: systemClock, onReview: reviewMetrics.review })
   const server = await startServer(app, { host: flags['webhook-host'], port: flags['webhook-port'] })
   const holder = createCertificateHolder({ secretName: CERTIFICATE_SECRET, serve: server.setCertificate, clock: systemClock, logger })
   informers.secret.subscribe(({ after }) => holder.offer(after))
@@ -115,16 +115,17 @@ function createInformers({ config, client, logger, metrics }: Base) {
     createInformer<T>({ ...base, resource, namespace: config.namespace, fieldSelector: `metadata.name=${name}` })
   return {
     eips: createInformer<EipObject>({ ...base, resource: EIPS, project: withoutStatus }),
+    bgpPeers: createInformer<BgpPeerObject>({ ...base, resource: BGP_PEERS, project: withoutStatus }),
     namespaces: createInformer<Pick<NamespaceObject, 'metadata'>>({ ...base, resource: NAMESPACES, project: onlyLabels }),
     settings: one<ConfigMapObject>(CONFIG_MAPS, SETTINGS_CONFIG_MAP),
     secret: one<SecretObject>(SECRETS, CERTIFICATE_SECRET),
   }
 }
 
-/** `status.used` can be large, and no rule reads it. */
-function withoutStatus(raw: RawObject): EipObject {
-  const { status: _status, ...rest } = raw as unknown as EipObject
-  return rest
+/** A status can be large, and no rule reads it. */
+function withoutStatus<T extends { readonly status?: unknown }>(raw: RawObject): T {
+  const { status: _status, ...rest } = raw as unknown as T
+  return rest as T
 }
 
 function onlyLabels({ metadata }: RawObject): Pick<NamespaceObject, 'metadata'> {
@@ -140,17 +141,18 @@ function readyChecks(informers: ReturnType<typeof createInformers>, problem: str
   return [certificate, ...synced, ...(leaving ? [{ name: 'running', ok: false, detail: 'shutting down' }] : [])]
 }
 
-function createRoutes(base: Base, facts: Facts, reviewMetrics: ReviewMetrics): readonly Route[] {
-  const { client } = base
+function createRoutes(
+  base: Base,
+  bgpPeers: Pick<Informer<BgpPeerObject>, 'values'>,
+  facts: Facts,
+  reviewMetrics: ReviewMetrics,
+): readonly Route[] {
   const admitEip = createEipAdmission(base, facts, reviewMetrics)
   return [
     route('mutatingService', (request) => mutateService(request, facts.serviceFacts())),
     route('validatingService', (request) => reviewService(request, facts.serviceFacts())),
     route('validatingBgpConf', reviewBgpConf),
-    // BgpPeers are few and rarely written: they are read when asked for.
-    route('validatingBgpPeer', async (request, { budgetMs }) =>
-      reviewBgpPeer(request, await listObjects<BgpPeerObject>(client, BGP_PEERS, { timeoutMs: budgetMs })),
-    ),
+    route('validatingBgpPeer', (request) => reviewBgpPeer(request, [...bgpPeers.values()])),
     route('validatingEip', (request, deadline) => {
       const review = reviewEip(request)
       if (review.kind === 'answered') return review.answer
