@@ -8,16 +8,7 @@ import { openWakeup, type Wakeup } from '../io/wakeup.ts'
 import { createLayer2Counters, type Layer2Counters } from './counters.ts'
 import type { FromWorker, SocketState, ToWorker, WorkerStart } from './message.ts'
 import { createSlots, type Slots } from './slots.ts'
-import { EMPTY_TABLE, type Table, type TableInterface, tableChange } from './table.ts'
-
-/** One address to answer for. `text` is its canonical text, `address` the same as an unsigned 32-bit number. */
-export interface Layer2Line {
-  readonly text: string
-  readonly address: number
-  readonly interface: TableInterface
-  /** A new text sends the gratuitous frames again: it names the epoch, and how often the link came up. */
-  readonly burst: string
-}
+import { EMPTY_TABLE, type Layer2Line, type Table, tableChange } from './table.ts'
 
 export interface Layer2Announcer extends Announcer<Layer2Line> {
   /** The counters of every address of the set, and those of the thread. */

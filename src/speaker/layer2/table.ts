@@ -14,6 +14,15 @@ export interface TableLine {
   readonly burst: string
 }
 
+/** One address that this node must answer for. `text` is its canonical text, `address` the same as an unsigned 32-bit number. */
+export interface Layer2Line {
+  readonly text: string
+  readonly address: number
+  readonly interface: TableInterface
+  /** A new text sends the gratuitous frames again: it names the epoch, the MAC and how often the link came up. */
+  readonly burst: string
+}
+
 export interface Table {
   readonly interfaces: readonly TableInterface[]
   readonly lines: ReadonlyMap<number, TableLine>

@@ -1,0 +1,126 @@
+import type { AddressClaimObject } from '../../api/address-claim.ts'
+import type { EndpointSliceObject, NodeObject, PodObject, ServiceObject } from '../../api/core-objects.ts'
+import { APP_LABEL, APP_LABEL_VALUE, COMPONENT, COMPONENT_LABEL } from '../../api/names.ts'
+import type { ApiClient } from '../../kube/client.ts'
+import { createInformer, type Informer, type RawObject } from '../../kube/informer.ts'
+import { ADDRESS_CLAIMS, EIPS, ENDPOINT_SLICES, NODES, PODS, type Resource, SERVICES } from '../../kube/resources.ts'
+import type { Clock } from '../../runtime/clock.ts'
+import type { Check } from '../../runtime/health.ts'
+import type { Logger } from '../../runtime/logger.ts'
+import type { Metrics } from '../../runtime/metrics.ts'
+import { type ClusterFacts, endpointNodesOf, type ServiceFacts, serviceFacts, sliceFacts } from '../facts.ts'
+
+/** The speaker's view of the API server: what it watches, as facts. */
+export interface ClusterWatch {
+  readonly claims: Informer<AddressClaimObject>
+  /** The uid of an Eip, for Events about it. */
+  eipUid(name: string): string | undefined
+  facts(): ClusterFacts
+  readonly checks: () => readonly Check[]
+  start(): void
+  whenSynced(signal: AbortSignal): Promise<void>
+  close(): Promise<void>
+}
+
+interface Options {
+  readonly client: ApiClient
+  readonly namespace: string
+  readonly logger: Logger
+  readonly clock: Clock
+  readonly metrics: Metrics
+  /** Called after anything changed; `deletedClaim` is a claim that went away. */
+  readonly onChange: (deletedClaim?: AddressClaimObject) => void
+}
+
+const MANAGED_ONLY = { labelSelector: `${APP_LABEL}=${APP_LABEL_VALUE},${COMPONENT_LABEL}=${COMPONENT.speaker}` }
+
+/** Creates the informers. EndpointSlices are watched from the first Service with policy Local on: most clusters have many and need none. */
+export function watchCluster(options: Options): ClusterWatch {
+  const make = <T>(
+    resource: Resource,
+    project: (raw: RawObject) => T,
+    scope: { namespace?: string; labelSelector?: string; fieldSelector?: string } = {},
+  ) => createInformer<T>({ ...options, resource, project, ...scope })
+  const claims = make(ADDRESS_CLAIMS, (raw) => raw as unknown as AddressClaimObject)
+  const nodes = make(NODES, projectNode)
+  const pods = make(PODS, projectPod, { namespace: options.namespace, ...MANAGED_ONLY })
+  const services = make(SERVICES, projectService, { fieldSelector: 'spec.type=LoadBalancer' })
+  const eips = make(EIPS, ({ metadata: { name, uid } }) => ({ metadata: { name, uid } }))
+  const slices = make(ENDPOINT_SLICES, (raw) => sliceFacts(raw as unknown as EndpointSliceObject))
+  const always = [claims, nodes, pods, services, eips] as const
+  const nodesByName = remembered(() => new Map([...nodes.values()].map((node) => [node.metadata.name, node])))
+  const podsByNode = remembered(() => Map.groupBy(pods.values(), (pod) => pod.spec?.nodeName ?? ''))
+  const endpoints = remembered(() => endpointNodesOf(slices.values()))
+  const endpointNodes = (service: string): ReadonlySet<string> | undefined => {
+    slices.start()
+    return slices.synced ? (endpoints.get().get(service) ?? NO_NODES) : undefined
+  }
+  nodes.subscribe(nodesByName.forget)
+  pods.subscribe(podsByNode.forget)
+  slices.subscribe(endpoints.forget)
+  claims.subscribe(({ before, after }) => options.onChange(after === undefined ? before : undefined))
+  for (const informer of [nodes, pods, services, slices]) informer.subscribe(() => options.onChange())
+  return {
+    claims,
+    eipUid: (name) => eips.get(name)?.metadata.uid,
+    facts: () => ({
+      nodes: nodesByName.get(),
+      speakerPods: podsByNode.get(),
+      trafficPolicy: (service) => services.get(service)?.trafficPolicy,
+      endpointNodes,
+    }),
+    checks: () => always.map((informer) => ({ name: `informer-${informer.name}`, ok: informer.synced, detail: 'not read yet' })),
+    start() {
+      for (const informer of always) informer.start()
+    },
+    whenSynced: async (signal) => void (await Promise.all(always.map((informer) => informer.whenSynced(signal)))),
+    close: async () => void (await Promise.all([...always, slices].map((informer) => informer.close()))),
+  }
+}
+
+/** A value computed at the first question after each change. */
+function remembered<T>(compute: () => T): { get(): T; forget(): void } {
+  let known: { readonly value: T } | undefined
+  return {
+    get() {
+      known ??= { value: compute() }
+      return known.value
+    },
+    forget() {
+      known = undefined
+    },
+  }
+}
+
+const NO_NODES: ReadonlySet<string> = new Set()
+
+const identity = ({ apiVersion, kind, metadata }: RawObject) => {
+  const { name, namespace, uid, resourceVersion, creationTimestamp, deletionTimestamp, labels } = metadata
+  return {
+    apiVersion,
+    kind,
+    metadata: {
+      name,
+      uid,
+      resourceVersion,
+      creationTimestamp,
+      ...(namespace === undefined ? {} : { namespace }),
+      ...(deletionTimestamp === undefined ? {} : { deletionTimestamp }),
+      ...(labels === undefined ? {} : { labels }),
+    },
+  }
+}
+
+function projectNode(raw: RawObject): NodeObject {
+  const { status } = raw as unknown as NodeObject
+  const ready = status?.conditions?.filter(({ type }) => type === 'Ready').map(({ type, status }) => ({ type, status })) ?? []
+  return { ...identity(raw), status: { conditions: ready } }
+}
+
+function projectPod(raw: RawObject): PodObject {
+  const { spec, status } = raw as unknown as PodObject
+  const ready = status?.conditions?.filter(({ type }) => type === 'Ready').map(({ type, status }) => ({ type, status })) ?? []
+  return { ...identity(raw), spec: spec?.nodeName === undefined ? {} : { nodeName: spec.nodeName }, status: { conditions: ready } }
+}
+
+const projectService = (raw: RawObject): ServiceFacts => serviceFacts(raw as unknown as ServiceObject)
