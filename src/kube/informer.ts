@@ -131,8 +131,8 @@ async function run<T>(loop: Loop<T>): Promise<void> {
     if (next.failed) loop.metrics.failed()
     if (next.report) loop.connection.failed(ended?.error)
     loop.metrics.state(loop.store.size, loop.connection.connected)
+    if (ended !== undefined || next.wait === 'backoff') failures++
     if (next.wait === 'none') continue
-    failures++
     const delayMs = Math.max(next.atLeastMs, backoffDelayMs({ attempt: failures, ...BACKOFF, random: loop.random }))
     // The only rejection is that of close(), which the loop's condition sees.
     await loop.clock.sleep(delayMs, loop.signal).catch(() => undefined)
