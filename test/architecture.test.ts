@@ -25,8 +25,8 @@ const DAEMONS = new Set(['webhook', 'allocator', 'speaker', 'certgen'])
 
 /** Packages and modules of Node that compute only. */
 const HARMLESS = /^(node:(buffer|crypto|util|assert)|zod|node-forge|yaml)$/
-/** Makes keys and serial numbers, which are random; its clock is an argument. */
-const RANDOM_BY_NATURE = 'certgen/certificates.ts'
+/** Makes keys and serial numbers, which are random; and a logger whose clock is a parameter with a default. */
+const WORLDLY_BY_NATURE = new Set(['certgen/certificates.ts', 'src/runtime/logger.ts'])
 /** Ends a process on behalf of main.ts, or reads the environment as the default of a parameter. */
 const ENTRY_AIDS = new Set(['src/runtime/process.ts', 'src/runtime/shutdown.ts', 'src/kube/client.ts'])
 const LINE_LIMIT = 300
@@ -47,7 +47,7 @@ function touch(file: SourceFile, seen = new Set<string>()): string | undefined {
   if (seen.has(file.path)) return undefined
   seen.add(file.path)
   const [own] = file.ambient
-  if (own !== undefined && file.path !== RANDOM_BY_NATURE) return own
+  if (own !== undefined && !WORLDLY_BY_NATURE.has(file.path)) return own
   for (const { from, file: target, typeOnly } of file.imports) {
     if (typeOnly) continue
     if (target === undefined && !HARMLESS.test(from)) return `imports ${from}`
