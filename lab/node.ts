@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { type Cell, type Component, startCell } from './cell.ts'
-import { nodeCgroup } from './cgroups.ts'
+import { createNodeCgroup, nodeCgroup } from './cgroups.ts'
 import { must, run, StepError, until } from './command.ts'
 import { type Layout, labPaths, type NodeLayout, POD_CIDR, POD_CIDR_IPV6 } from './layout.ts'
 import type { Pki } from './pki.ts'
@@ -46,6 +46,7 @@ export async function startNode(options: NodeOptions): Promise<NodeStart> {
   const { layout, node } = options
   const paths = labPaths(layout.directory).node(node.name)
   writeNodeFiles(options)
+  createNodeCgroup(layout.link, node.name)
   // The one that hides the lab's own directory comes last.
   const hiding = [[paths.run, '/run'] as const, [paths.var, '/var'] as const]
   const binds = [[options.binaries, paths.binaries] as const, ...(paths.root.startsWith('/run/') ? hiding.reverse() : hiding)]
@@ -160,7 +161,7 @@ function kubeletConfig(layout: Layout, node: NodeLayout): object {
     authentication: { anonymous: { enabled: false }, webhook: { enabled: true }, x509: { clientCAFile: INSIDE.authority } },
     cgroupDriver: 'cgroupfs',
     cgroupRoot: nodeCgroup(layout.link, node.name),
-    cgroupsPerQOS: false,
+    cgroupsPerQOS: true,
     enforceNodeAllocatable: [],
     failSwapOn: false,
     containerRuntimeEndpoint: `unix://${INSIDE.socket}`,
