@@ -1,9 +1,9 @@
 import { execFile } from 'node:child_process'
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { type ArchiveSummary, type ImageFile, writeDockerArchive } from './archive.ts'
+import { type ArchiveSummary, type ImageConfig, type ImageFile, writeDockerArchive } from './archive.ts'
 import { productionDependencies } from './dependencies.ts'
 import { sharedLibraries } from './libraries.ts'
 import { PRODUCT_IMAGE } from './tag.ts'
@@ -18,6 +18,14 @@ const APP = 'app'
 const NONROOT = 65532
 const ACCOUNTS = `root:x:0:0:root:/:/nonexistent\nnonroot:x:${NONROOT}:${NONROOT}:nonroot:/:/nonexistent\n`
 const GROUPS = `root:x:0:\nnonroot:x:${NONROOT}:\n`
+
+/** Without a command the image runs `openelb`; deploy/ gives each process its own. deploy/Dockerfile says the same. */
+const CONFIG: ImageConfig = {
+  entrypoint: [`/${NODE_PATH}`, `/${APP}/dist/src/cli/main.js`],
+  env: ['PATH=/usr/local/bin', 'NODE_ENV=production'],
+  user: `${NONROOT}:${NONROOT}`,
+  workingDir: `/${APP}`,
+}
 
 export interface ImageRequest {
   /** Path of the docker-archive to write. */
@@ -39,12 +47,32 @@ export interface ImageSummary extends ArchiveSummary {
  * equal digest. Rejects when the sources do not compile.
  */
 export async function buildImage({ output, tag = PRODUCT_IMAGE, log }: ImageRequest): Promise<ImageSummary> {
+  const files = await imageFiles(log)
+  log(`write ${files.length} files to ${output}`)
+  return { ...(await writeDockerArchive({ files, config: CONFIG, tag, output })), tag, files: files.length }
+}
+
+/** Writes the same files as a folder, for builders that make the image themselves (deploy/Dockerfile). Gives their number. */
+export async function buildRootfs(directory: string, log: (line: string) => void): Promise<number> {
+  const files = await imageFiles(log)
+  for (const { path, mode = 0o644, source, content, directory: isDirectory } of files) {
+    const target = join(directory, path)
+    mkdirSync(isDirectory === true ? target : dirname(target), { recursive: true })
+    if (source !== undefined) copyFileSync(source, target)
+    else if (content !== undefined) writeFileSync(target, content)
+    chmodSync(target, mode)
+  }
+  return files.length
+}
+
+async function imageFiles(log: (line: string) => void): Promise<ImageFile[]> {
   await compile(log)
   const node = nodeBinary()
   const program = [...compiledFiles(), ...productionDependencies(ROOT, APP)]
   const native = program.flatMap(({ source }) => (source?.endsWith('.node') ? [source] : []))
   const libraries = await sharedLibraries([node, ...native])
-  const files: ImageFile[] = [
+  log(`${libraries.length} shared libraries, ${native.length} native modules`)
+  return [
     ...program,
     { path: NODE_PATH, source: node, mode: 0o755 },
     ...libraries.map((path) => ({ path, source: path, mode: 0o755 })),
@@ -56,14 +84,6 @@ export async function buildImage({ output, tag = PRODUCT_IMAGE, log }: ImageRequ
     { path: 'etc/nsswitch.conf', content: 'hosts: files dns\n' },
     { path: 'tmp', directory: true, mode: 0o1777 },
   ]
-  log(`write ${files.length} files (${libraries.length} shared libraries, ${native.length} native modules) to ${output}`)
-  const config = {
-    entrypoint: [`/${NODE_PATH}`, `/${APP}/dist/src/cli/main.js`],
-    env: ['PATH=/usr/local/bin', 'NODE_ENV=production'],
-    user: `${NONROOT}:${NONROOT}`,
-    workingDir: `/${APP}`,
-  }
-  return { ...(await writeDockerArchive({ files, config, tag, output })), tag, files: files.length }
 }
 
 async function compile(log: (line: string) => void): Promise<void> {
