@@ -36,14 +36,15 @@ const MANAGED_ONLY = { labelSelector: `${APP_LABEL}=${APP_LABEL_VALUE},${COMPONE
 
 /** Creates the informers. EndpointSlices are watched from the first Service with policy Local on: most clusters have many and need none. */
 export function watchCluster(options: Options): ClusterWatch {
+  const { client, logger, clock, metrics, namespace, onChange } = options
   const make = <T>(
     resource: Resource,
     project: (raw: RawObject) => T,
     scope: { namespace?: string; labelSelector?: string; fieldSelector?: string } = {},
-  ) => createInformer<T>({ ...options, resource, project, ...scope })
+  ) => createInformer<T>({ client, logger, clock, metrics, resource, project, ...scope })
   const claims = make(ADDRESS_CLAIMS, (raw) => raw as unknown as AddressClaimObject)
   const nodes = make(NODES, projectNode)
-  const pods = make(PODS, projectPod, { namespace: options.namespace, ...MANAGED_ONLY })
+  const pods = make(PODS, projectPod, { namespace, ...MANAGED_ONLY })
   const services = make(SERVICES, projectService, { fieldSelector: 'spec.type=LoadBalancer' })
   const eips = make(EIPS, ({ metadata: { name, uid } }) => ({ metadata: { name, uid } }))
   const slices = make(ENDPOINT_SLICES, (raw) => sliceFacts(raw as unknown as EndpointSliceObject))
@@ -58,8 +59,8 @@ export function watchCluster(options: Options): ClusterWatch {
   nodes.subscribe(nodesByName.forget)
   pods.subscribe(podsByNode.forget)
   slices.subscribe(endpoints.forget)
-  claims.subscribe(({ before, after }) => options.onChange(after === undefined ? before : undefined))
-  for (const informer of [nodes, pods, services, slices]) informer.subscribe(() => options.onChange())
+  claims.subscribe(({ before, after }) => onChange(after === undefined ? before : undefined))
+  for (const informer of [nodes, pods, services, slices]) informer.subscribe(() => onChange())
   return {
     claims,
     eipUid: (name) => eips.get(name)?.metadata.uid,

@@ -3,24 +3,29 @@
  * the requests that it is told to on standard input: {"ask": IP} by broadcast, {"ask": IP, "to": MAC} by unicast, {"frame": hex} as is.
  * Usage: node arp-client.ts INTERFACE OWN-IP
  */
-import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import koffi from 'koffi'
 import { formatIp, ipFromBytes, ipToBytes, parseIp } from '../../../src/addr/ip.ts'
 import { formatMac, parseMac } from '../../../src/addr/mac.ts'
+import { interfacesOf } from '../../../src/speaker/host.ts'
 import { openLibc, SystemCallError } from '../../../src/speaker/io/libc.ts'
+import { openNetlink } from '../../../src/speaker/io/netlink.ts'
 import { parseArp, serializeArp } from '../../../src/wire/arp.ts'
 import { BROADCAST_MAC, ETHER_TYPE, parseEthernet, serializeEthernet } from '../../../src/wire/ethernet.ts'
 
 const [name = '', ownIpText = ''] = process.argv.slice(2)
-const index = Number(readFileSync(`/sys/class/net/${name}/ifindex`, 'utf8'))
 const must = <T>(result: { ok: true; value: T } | { ok: false; error: unknown }): T => {
   if (!result.ok) throw new Error(JSON.stringify(result.error))
   return result.value
 }
-const ownMac = must(parseMac(readFileSync(`/sys/class/net/${name}/address`, 'utf8').trim()))
 const ownIp = ipToBytes(must(parseIp(ownIpText)))
 const libc = openLibc()
+// Not from /sys, which shows the namespace that it was mounted in.
+const netlink = openNetlink(libc)
+const own = interfacesOf(netlink.ask({ kind: 'get-links' })).find((one) => one.name === name)
+netlink.close()
+if (own?.mac === undefined) throw new Error(`no interface ${name}`)
+const { index, mac: ownMac } = own
 const fd = libc.socket(17, 3 | 0o4000, 0)
 const address = new Uint8Array(20)
 const view = new DataView(address.buffer)
