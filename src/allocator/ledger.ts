@@ -7,6 +7,7 @@ import { compareIp, type Family, formatIp, type Ip } from '../addr/ip.ts'
 import type { AddressRange } from '../addr/range.ts'
 import { type AddressClaimObject, type Holder, parseClaimName } from '../api/address-claim.ts'
 import { isNewer } from './freshness.ts'
+import { serviceKey } from './service-key.ts'
 
 /** One claimed address. `address` is the canonical text of `ip`. */
 export interface Holding {
@@ -42,6 +43,8 @@ export interface Ledger extends LedgerView {
   /** Notes which addresses the status of a Service shows: nobody else gets them by automatic choice. */
   note(uid: string, shown: readonly Ip[]): void
   byName(name: string): Holding | undefined
+  /** Holdings of any Service of this `namespace/name`, also of one that was deleted and whose name was taken again. */
+  heldUnder(key: string): readonly Holding[]
   /** Holdings whose claim names this Eip, in no order. */
   inPool(eip: string): Iterable<Holding>
   countIn(eip: string): number
@@ -101,22 +104,30 @@ function createHoldings() {
   const byName = new Map<string, Holding>()
   const byIp = new Map<string, Holding>()
   const byHolder = createIndex<Holding>()
+  const byKey = createIndex<Holding>()
   const byPool = createIndex<Holding>()
   return {
     byName,
     byHolder,
+    byKey,
     byPool,
     at: (ip: Ip): Holding | undefined => byIp.get(slot(ip)),
     insert(holding: Holding): void {
       byName.set(holding.claim.metadata.name, holding)
       byIp.set(slot(holding.ip), holding)
-      for (const holder of holding.claim.spec.holders) byHolder.add(holder.uid, holding)
+      for (const holder of holding.claim.spec.holders) {
+        byHolder.add(holder.uid, holding)
+        byKey.add(serviceKey(holder), holding)
+      }
       byPool.add(holding.claim.spec.eip, holding)
     },
     forget(holding: Holding): void {
       byName.delete(holding.claim.metadata.name)
       byIp.delete(slot(holding.ip))
-      for (const holder of holding.claim.spec.holders) byHolder.delete(holder.uid, holding)
+      for (const holder of holding.claim.spec.holders) {
+        byHolder.delete(holder.uid, holding)
+        byKey.delete(serviceKey(holder), holding)
+      }
       byPool.delete(holding.claim.spec.eip, holding)
     },
   }
@@ -194,6 +205,7 @@ export function createLedger(): Ledger {
     unreserve: occupancy.unreserve,
     note: shown.note,
     byName: (name) => list.byName.get(name),
+    heldUnder: (key) => [...list.byKey.get(key)].toSorted(byAddress),
     inPool: (eip) => list.byPool.get(eip),
     countIn: (eip) => list.byPool.get(eip).size,
     all: () => list.byName.values(),

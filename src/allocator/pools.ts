@@ -1,6 +1,6 @@
 /** All Eips as the allocator sees them at one moment: which may give addresses, which may not and why, and which holds an address. */
 import type { Family, Ip } from '../addr/ip.ts'
-import { rangeContains } from '../addr/range.ts'
+import { rangeContains, rangeSize } from '../addr/range.ts'
 import type { EipObject } from '../api/eip.ts'
 import { activePools } from '../policy/overlap.ts'
 import { type Pool, type PoolError, toPool } from '../policy/pool.ts'
@@ -67,3 +67,6 @@ export function poolFingerprint(eip: EipObject): string {
   const { uid, annotations, deletionTimestamp } = eip.metadata
   return JSON.stringify([uid, eip.spec, annotations, deletionTimestamp])
 }
+
+/** How many addresses an Eip has; none when its range cannot be read. */
+export const poolCapacity = (state: PoolState): bigint => (state.kind === 'invalid' ? 0n : rangeSize(state.pool.range))

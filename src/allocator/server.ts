@@ -1,0 +1,174 @@
+/** The allocator without its process: knowledge that is always kept, a session while we lead, the farewell when we are uninstalled. */
+import type { NamespaceObject } from '../api/core-objects.ts'
+import type { ApiClient } from '../kube/client.ts'
+import type { EventRecorder } from '../kube/events.ts'
+import type { Informer } from '../kube/informer.ts'
+import { createLeaderElection, type LeaderElection } from '../kube/lease.ts'
+import type { Clock, Timer } from '../runtime/clock.ts'
+import type { Logger } from '../runtime/logger.ts'
+import type { Metrics } from '../runtime/metrics.ts'
+import type { AllocatorConfig } from './config.ts'
+import { createKnowledge, type Knowledge, type Sources } from './knowledge.ts'
+import { type AllocatorMetrics, createAllocatorMetrics } from './metrics.ts'
+import { type Session, startSession } from './session.ts'
+import { createStore } from './store.ts'
+import { sayFarewell } from './uninstall/reconcile.ts'
+
+type Informers = { readonly [Name in keyof Sources]: Sources[Name] & Pick<Informer<unknown>, 'whenSynced'> }
+
+export interface AllocatorOptions {
+  readonly config: AllocatorConfig
+  readonly client: ApiClient
+  readonly informers: Informers
+  readonly events: Pick<EventRecorder, 'record'>
+  readonly logger: Logger
+  readonly metrics: Metrics
+  readonly clock: Clock
+}
+
+export interface Allocator {
+  start(): void
+  /** Finishes what is in flight and gives the Lease back. Idempotent. */
+  close(): Promise<void>
+}
+
+const SIZES_PERIOD_MS = 5000
+
+/** Creates the allocator. The informers are started and closed by the caller. */
+export function createAllocator(options: AllocatorOptions): Allocator {
+  const { config, clock, logger, metrics: registry } = options
+  const knowledge = createKnowledge(options.informers, config.namespace)
+  const metrics = createAllocatorMetrics(registry)
+  const closing = new AbortController()
+  const terms = createTerms({ ...options, knowledge, allocatorMetrics: metrics })
+  const farewell = watchOwnEnd(options, knowledge, terms)
+  const election = config.lease && elect(options, config.lease, terms)
+  const sizes = every(clock, SIZES_PERIOD_MS, () => metrics.sizes(knowledge, terms.waiters()))
+  let closed: Promise<void> | undefined
+  return {
+    start() {
+      const begin = async (): Promise<void> => {
+        await Promise.all(Object.values(options.informers).map((informer) => informer.whenSynced(closing.signal)))
+        if (closing.signal.aborted) return
+        farewell.check()
+        if (election === undefined) terms.begin(closing.signal)
+        else election.start()
+      }
+      begin().catch((error: unknown) => closing.signal.aborted || logger.error('the allocator could not begin', { error }))
+    },
+    close() {
+      closed ??= (async () => {
+        closing.abort()
+        sizes.cancel()
+        await terms.end()
+        await election?.close()
+        await farewell.close()
+        knowledge.close()
+      })()
+      return closed
+    },
+  }
+}
+
+interface Terms {
+  begin(signal: AbortSignal): void
+  end(): Promise<void>
+  /** From now on nothing is decided any more. */
+  retire(): void
+  waiters(): Session['waiters'] | undefined
+}
+
+function createTerms(options: AllocatorOptions & { knowledge: Knowledge; allocatorMetrics: AllocatorMetrics }): Terms {
+  const { knowledge, client, allocatorMetrics: metrics, events, clock, logger } = options
+  let session: Session | undefined
+  let retired = false
+  let ending: Promise<void> = Promise.resolve()
+  const end = (): Promise<void> => {
+    const over = session
+    session = undefined
+    if (over !== undefined) ending = ending.then(() => over.close()).then(metrics.forget)
+    return ending
+  }
+  return {
+    begin(signal) {
+      if (retired || signal.aborted) return
+      const writes = new AbortController()
+      signal.addEventListener('abort', () => writes.abort(signal.reason), { once: true })
+      session = startSession({
+        knowledge,
+        store: createStore(client, writes.signal),
+        events,
+        clock,
+        logger,
+        metrics: options.metrics,
+        onRefused: metrics.refused,
+        onEip: (name) => metrics.eip(name, knowledge),
+        signal: writes.signal,
+      })
+    },
+    end,
+    retire() {
+      retired = true
+      void end()
+    },
+    waiters: () => session?.waiters,
+  }
+}
+
+function elect(
+  { config, client, clock, logger, metrics }: AllocatorOptions,
+  lease: NonNullable<AllocatorConfig['lease']>,
+  terms: Terms,
+): LeaderElection {
+  const { namespace, identity } = config
+  return createLeaderElection({ client, namespace, identity, ...lease, clock, logger, metrics, onGained: terms.begin, onLost: terms.end })
+}
+
+/** Followers leave the work to the leader, and do what is left when the leader went first. */
+const FOLLOWER_DELAY_MS = 1000
+
+/**
+ * Sees that our own namespace is being deleted. Then nobody allocates any more, and the marks of ours come off: at once where this process
+ * leads, a moment later where it does not. The Lease is no condition for that: it is deleted together with the namespace.
+ */
+function watchOwnEnd({ config, client, informers, clock, logger }: AllocatorOptions, knowledge: Knowledge, terms: Terms) {
+  const ended = new AbortController()
+  let running: Promise<void> | undefined
+  let timer: Timer | undefined
+  const farewell = (): void => {
+    const say = () => sayFarewell({ knowledge, store: createStore(client, ended.signal), clock, logger })
+    // A second time for what was in flight during the first.
+    running ??= say().then(terms.end).then(say)
+  }
+  const check = (namespace: NamespaceObject | undefined): void => {
+    const isEnding = namespace?.metadata.deletionTimestamp !== undefined || namespace?.status?.phase === 'Terminating'
+    if (!isEnding || running !== undefined || timer !== undefined) return
+    logger.info('our namespace is being deleted: no more allocation')
+    const leads = terms.waiters() !== undefined || config.lease === undefined
+    terms.retire()
+    timer = clock.setTimer(leads ? 0 : FOLLOWER_DELAY_MS, farewell)
+  }
+  const unsubscribe = informers.namespaces.subscribe(({ key, after }) => {
+    if (key === config.namespace) check(after)
+  })
+  return {
+    check: () => check(informers.namespaces.get(config.namespace)),
+    async close() {
+      unsubscribe()
+      if (timer !== undefined) farewell()
+      timer?.cancel()
+      await running
+      ended.abort()
+    },
+  }
+}
+
+/** Calls `fn` again and again, until cancelled. */
+function every(clock: Clock, periodMs: number, fn: () => void): Timer {
+  let timer = clock.setTimer(periodMs, again)
+  function again(): void {
+    fn()
+    timer = clock.setTimer(periodMs, again)
+  }
+  return { cancel: () => timer.cancel() }
+}
