@@ -206,14 +206,14 @@ t.test('running until nothing is left, and then again, is running once', async (
 
 t.test('whatever happens between two writes, what is served is trusted everywhere', async (t) => {
   const event = fc.oneof(
-    { weight: 6, arbitrary: fc.constant('turn' as const) },
-    { weight: 3, arbitrary: fc.integer({ min: 1, max: 5 }).map((days) => ({ days })) },
+    { weight: 3, arbitrary: fc.constant('turn' as const) },
+    { weight: 6, arbitrary: fc.integer({ min: 1, max: 12 }).map((days) => ({ days })) },
     { weight: 1, arbitrary: fc.constant('crash' as const) },
     { weight: 1, arbitrary: fc.constant('other-leader' as const) },
   )
   let renewals = 0
   fc.assert(
-    fc.property(fc.array(event, { minLength: 40, maxLength: 120 }), (events) => {
+    fc.property(fc.array(event, { minLength: 15, maxLength: 40 }), (events) => {
       const world: World = { stored: first, published: [first.ca, first.ca], nowMs: NOW, seen: undefined, made: 0 }
       let otherMemory: World['seen']
       for (const happens of events) {
@@ -222,7 +222,7 @@ t.test('whatever happens between two writes, what is served is trusted everywher
         else if (happens === 'crash') world.seen = undefined
         else if (happens === 'other-leader') [world.seen, otherMemory] = [otherMemory, world.seen]
         if (!trusted(world)) return false
-        for (let steps = 0; steps < 3; steps++) {
+        for (let steps = 0; steps < 2; steps++) {
           turn(world)
           if (!trusted(world)) return false
         }
@@ -230,9 +230,9 @@ t.test('whatever happens between two writes, what is served is trusted everywher
       renewals += world.made
       return (world.stored.ca.match(/BEGIN/g) ?? []).length <= 3
     }),
-    { numRuns: 40 },
+    { numRuns: 15 },
   )
-  t.ok(renewals > 10, `${renewals} renewals happened in these runs`)
+  t.ok(renewals > 2, `${renewals} renewals happened in these runs`)
 })
 
 t.test('a configuration that lost its bundle while a renewal runs gets it back before the new certificate is served', async (t) => {
