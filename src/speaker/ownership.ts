@@ -40,6 +40,11 @@ export type Ownership =
 /** Reasons for which an owner stops although nobody takes over: the administrator's word, or no endpoint anywhere to send traffic to. */
 const ENDS_WITHOUT_SUCCESSOR: ReadonlySet<Ineligibility> = new Set(['node-excluded', 'no-ready-endpoint'])
 
+/** Troubles of a link that comes back: a yield that is on its way then would open a gap for nothing. */
+const MAY_PASS: ReadonlySet<Inability> = new Set(['interface-down', 'interface-missing', 'interface-without-arp', 'no-route'])
+/** How long an owner's link may be away before it gives its addresses up. A node that is cut off altogether cannot write this anyway. */
+export const FLAP_MS = 2000
+
 /**
  * Decides this node's part. The rule in one sentence: whoever the claim names answers; an owner stays while it is eligible; otherwise the
  * first of the queue takes over by compare-and-swap, and each place further back waits a little longer.
@@ -59,11 +64,17 @@ export function decideOwnership(contest: Contest): Ownership {
 
 function asOwner(contest: Contest, epoch: number): Ownership {
   const { ability, self, eligibility } = contest
-  if (!ability.ok) return { kind: 'yield', reason: ability.error }
+  if (!ability.ok) return asUnableOwner(contest, ability.error)
   const standing = eligibility(self)
   const ends = contest.complete && !standing.eligible && ENDS_WITHOUT_SUCCESSOR.has(standing.reason)
   if (ends && !hasSuccessor(contest)) return { kind: 'yield', reason: standing.reason }
   return { kind: 'answer', ability: ability.value, epoch }
+}
+
+/** An owner that cannot serve is silent at once, and gives the address up once the trouble has lasted. */
+function asUnableOwner({ vacantForMs, owner }: Contest, reason: Inability): Ownership {
+  const patience = MAY_PASS.has(reason) ? FLAP_MS - vacantForMs(`unable/${reason}/${owner?.epoch}`) : 0
+  return patience <= 0 ? { kind: 'yield', reason } : { kind: 'silent', reason, wakeInMs: patience }
 }
 
 /** Whether a node other than this one may own the address. */
