@@ -29,16 +29,6 @@ import { createEipAdmissionStore, createSerialAdmission, type SerialAdmission } 
 
 type Run = Extract<Config, { kind: 'run' }>
 
-runMain('openelb-webhook', async () => {
-  const config = readConfig(process.argv.slice(2), process.env)
-  if (!config.ok) throw new UsageError(config.error)
-  if (config.value.kind === 'print') {
-    process.stdout.write(config.value.text === 'help' ? USAGE : `${version()}\n`)
-    return 0
-  }
-  return run(config.value)
-})
-
 /** Of package.json, which lies above the sources, and one folder higher above the built files. */
 function version(): string {
   const files = ['../../package.json', '../../../package.json'].map((path) => new URL(path, import.meta.url))
@@ -173,3 +163,14 @@ function createEipAdmission({ config, client, logger }: Base, facts: Facts, revi
   const onRetry = reviewMetrics.eipRetry
   return createSerialAdmission({ store, clock: systemClock, random: Math.random, logger, deleted: facts.deletedEips, onRetry })
 }
+
+// Last, so that everything above is defined: this runs at once.
+runMain('openelb-webhook', async () => {
+  const config = readConfig(process.argv.slice(2), process.env)
+  if (!config.ok) throw new UsageError(config.error)
+  if (config.value.kind === 'print') {
+    process.stdout.write(config.value.text === 'help' ? USAGE : `${version()}\n`)
+    return 0
+  }
+  return run(config.value)
+})
