@@ -30,7 +30,13 @@ t.test('the same for every node that computes it, and a leaver moves only what w
       assert.deepEqual(electionOrder(nodes.toReversed(), address), order)
       assert.deepEqual(new Set(order), new Set(nodes))
       const leaver = nodes[pick % nodes.length]
-      assert.deepEqual(electionOrder(nodes.filter((node) => node !== leaver), address), order.filter((node) => node !== leaver))
+      assert.deepEqual(
+        electionOrder(
+          nodes.filter((node) => node !== leaver),
+          address,
+        ),
+        order.filter((node) => node !== leaver),
+      )
     }),
   )
   t.pass('100 clusters')

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import t from 'tap'
 import type { AddressClaimStatus } from '../../src/api/address-claim.ts'
-import { patchFor, type Decision, decideClaim } from '../../src/speaker/desired.ts'
+import { type Decision, decideClaim, patchFor } from '../../src/speaker/desired.ts'
 import { electionOrder } from '../../src/speaker/election.ts'
 import { FLAP_MS } from '../../src/speaker/ownership.ts'
 import { createVacancies } from '../../src/speaker/vacancies.ts'
@@ -10,8 +10,12 @@ import { type ClusterShape, claimObject, clusterFacts, ETH0, hostFacts, ipOf } f
 
 const ADDRESS = '10.251.0.240' // order: n1, n3, n2
 const NODES = ['n1', 'n2', 'n3']
-const ownedBy = (node: string, epoch = 4): AddressClaimStatus => ({ owner: { node, interface: 'eth0', epoch, since: '2026-01-01T00:00:00Z' } })
-const leftBy = (node: string): AddressClaimStatus => ({ history: [{ node, epoch: 4, from: '2026-01-01T00:00:00Z', reason: 'InterfaceDown: gone' }] })
+const ownedBy = (node: string, epoch = 4): AddressClaimStatus => ({
+  owner: { node, interface: 'eth0', epoch, since: '2026-01-01T00:00:00Z' },
+})
+const leftBy = (node: string): AddressClaimStatus => ({
+  history: [{ node, epoch: 4, from: '2026-01-01T00:00:00Z', reason: 'InterfaceDown: gone' }],
+})
 
 interface Row {
   readonly name: string
@@ -35,25 +39,89 @@ const table: readonly Row[] = [
   { name: 'nobody owns it: the second takes it when the first did not', self: 'n3', sinceMs: 2500, want: 'take' },
   { name: 'the third waits longer than the second', self: 'n2', sinceMs: 2500, want: 'silent first-choice-first' },
   { name: 'and takes it in the end', self: 'n2', sinceMs: 4500, want: 'take' },
-  { name: 'the first time, a speaker that still starts keeps its place', self: 'n3', cluster: { speakerNotReady: ['n1'] }, want: 'silent first-choice-first' },
+  {
+    name: 'the first time, a speaker that still starts keeps its place',
+    self: 'n3',
+    cluster: { speakerNotReady: ['n1'] },
+    want: 'silent first-choice-first',
+  },
   { name: 'a node without a speaker has no place', self: 'n3', cluster: { noSpeaker: ['n1'] }, want: 'take' },
   { name: 'nor has one that is not Ready', self: 'n3', cluster: { notReady: ['n1'] }, want: 'take' },
   { name: 'nor an excluded one', self: 'n3', cluster: { excluded: ['n1'] }, want: 'take' },
-  { name: 'a speaker that is not Ready itself takes nothing', self: 'n1', cluster: { speakerNotReady: ['n1'] }, want: 'silent speaker-not-ready' },
+  {
+    name: 'a speaker that is not Ready itself takes nothing',
+    self: 'n1',
+    cluster: { speakerNotReady: ['n1'] },
+    want: 'silent speaker-not-ready',
+  },
   { name: 'the claim names this node', self: 'n2', status: ownedBy('n2'), want: 'answer' },
-  { name: 'the claim names another node, which is well: it stays, whatever the order', self: 'n1', status: ownedBy('n2'), want: 'silent owned-elsewhere' },
-  { name: 'the owner is leaving: its successor takes over at once', self: 'n3', status: ownedBy('n1'), cluster: { leaving: ['n1'] }, want: 'take' },
-  { name: 'the owner is leaving: the next but one waits', self: 'n2', status: ownedBy('n1'), cluster: { leaving: ['n1'] }, want: 'silent first-choice-first' },
-  { name: 'the owner failed: nobody waits for a speaker that is not there', self: 'n2', status: ownedBy('n1'), cluster: { notReady: ['n1'], speakerNotReady: ['n3'] }, want: 'take' },
+  {
+    name: 'the claim names another node, which is well: it stays, whatever the order',
+    self: 'n1',
+    status: ownedBy('n2'),
+    want: 'silent owned-elsewhere',
+  },
+  {
+    name: 'the owner is leaving: its successor takes over at once',
+    self: 'n3',
+    status: ownedBy('n1'),
+    cluster: { leaving: ['n1'] },
+    want: 'take',
+  },
+  {
+    name: 'the owner is leaving: the next but one waits',
+    self: 'n2',
+    status: ownedBy('n1'),
+    cluster: { leaving: ['n1'] },
+    want: 'silent first-choice-first',
+  },
+  {
+    name: 'the owner failed: nobody waits for a speaker that is not there',
+    self: 'n2',
+    status: ownedBy('n1'),
+    cluster: { notReady: ['n1'], speakerNotReady: ['n3'] },
+    want: 'take',
+  },
   { name: 'the owner is no node any more', self: 'n1', status: ownedBy('gone'), want: 'take' },
-  { name: 'an owner whose node is not Ready goes on until another one is recorded', self: 'n1', status: ownedBy('n1'), cluster: { notReady: ['n1'] }, want: 'answer' },
-  { name: 'an owner whose own Pod is not Ready goes on', self: 'n1', status: ownedBy('n1'), cluster: { speakerNotReady: ['n1', 'n2', 'n3'] }, want: 'answer' },
+  {
+    name: 'an owner whose node is not Ready goes on until another one is recorded',
+    self: 'n1',
+    status: ownedBy('n1'),
+    cluster: { notReady: ['n1'] },
+    want: 'answer',
+  },
+  {
+    name: 'an owner whose own Pod is not Ready goes on',
+    self: 'n1',
+    status: ownedBy('n1'),
+    cluster: { speakerNotReady: ['n1', 'n2', 'n3'] },
+    want: 'answer',
+  },
   { name: 'a leaving owner goes on', self: 'n1', status: ownedBy('n1'), leaving: true, cluster: { leaving: ['n1'] }, want: 'answer' },
   { name: 'a leaving speaker takes nothing', self: 'n1', leaving: true, want: 'silent leaving' },
-  { name: 'an excluded owner goes on until another one is recorded', self: 'n1', status: ownedBy('n1'), cluster: { excluded: ['n1'] }, want: 'answer' },
-  { name: 'an excluded owner stops when there is no other', self: 'n1', status: ownedBy('n1'), cluster: { nodes: ['n1'], excluded: ['n1'] }, want: 'yield node-excluded' },
+  {
+    name: 'an excluded owner goes on until another one is recorded',
+    self: 'n1',
+    status: ownedBy('n1'),
+    cluster: { excluded: ['n1'] },
+    want: 'answer',
+  },
+  {
+    name: 'an excluded owner stops when there is no other',
+    self: 'n1',
+    status: ownedBy('n1'),
+    cluster: { nodes: ['n1'], excluded: ['n1'] },
+    want: 'yield node-excluded',
+  },
   { name: 'a link that is down is silent', self: 'n1', status: ownedBy('n1'), down: true, want: 'silent interface-down' },
-  { name: 'a link that stays down gives up', self: 'n1', status: ownedBy('n1'), down: true, sinceMs: FLAP_MS, want: 'yield interface-down' },
+  {
+    name: 'a link that stays down gives up',
+    self: 'n1',
+    status: ownedBy('n1'),
+    down: true,
+    sinceMs: FLAP_MS,
+    want: 'yield interface-down',
+  },
   { name: 'layer 2 was switched off', self: 'n1', status: ownedBy('n1'), layer2: false, want: 'yield layer2-off' },
   { name: 'a node that cannot serve takes nothing', self: 'n1', down: true, want: 'silent interface-down' },
   { name: 'the node that just gave up is passed over', self: 'n3', status: leftBy('n1'), want: 'take' },
@@ -61,10 +129,33 @@ const table: readonly Row[] = [
   { name: 'Local: only nodes with an endpoint', self: 'n1', cluster: LOCAL('n2'), want: 'silent no-ready-endpoint' },
   { name: 'Local: the one with an endpoint is first', self: 'n2', cluster: LOCAL('n2'), want: 'take' },
   { name: 'Local: the endpoint moved: its node takes over', self: 'n2', status: ownedBy('n1'), cluster: LOCAL('n2'), want: 'take' },
-  { name: 'Local: the endpoint moved: the owner goes on meanwhile', self: 'n1', status: ownedBy('n1'), cluster: LOCAL('n2'), want: 'answer' },
-  { name: 'Local: no endpoint anywhere: the owner stops', self: 'n1', status: ownedBy('n1'), cluster: LOCAL(), want: 'yield no-ready-endpoint' },
-  { name: 'Local: endpoints not read yet: nobody takes', self: 'n1', cluster: { local: { 'default/web': undefined } }, want: 'silent facts-incomplete' },
-  { name: 'Local: endpoints not read yet: the owner goes on', self: 'n1', status: ownedBy('n1'), cluster: { local: { 'default/web': undefined } }, want: 'answer' },
+  {
+    name: 'Local: the endpoint moved: the owner goes on meanwhile',
+    self: 'n1',
+    status: ownedBy('n1'),
+    cluster: LOCAL('n2'),
+    want: 'answer',
+  },
+  {
+    name: 'Local: no endpoint anywhere: the owner stops',
+    self: 'n1',
+    status: ownedBy('n1'),
+    cluster: LOCAL(),
+    want: 'yield no-ready-endpoint',
+  },
+  {
+    name: 'Local: endpoints not read yet: nobody takes',
+    self: 'n1',
+    cluster: { local: { 'default/web': undefined } },
+    want: 'silent facts-incomplete',
+  },
+  {
+    name: 'Local: endpoints not read yet: the owner goes on',
+    self: 'n1',
+    status: ownedBy('n1'),
+    cluster: { local: { 'default/web': undefined } },
+    want: 'answer',
+  },
 ]
 
 function decide(row: Row): Decision {
@@ -91,7 +182,7 @@ for (const row of table) {
 
 t.test('whoever waits says when to look again', async (t) => {
   const { ownership } = decide({ name: '', self: 'n3', sinceMs: 500, want: '' })
-  if (ownership.kind !== 'silent' || ownership.wakeInMs === undefined) return t.fail(ownership.kind)
+  if (ownership.kind !== 'silent' || ownership.wakeInMs === undefined) return void t.fail(ownership.kind)
   t.ok(ownership.wakeInMs >= 1500 && ownership.wakeInMs < 2000, `${ownership.wakeInMs} ms`)
 })
 
@@ -101,7 +192,14 @@ t.test('whoever waits says when to look again', async (t) => {
  */
 t.test('in any order of events: one owner at most, and an owner whenever a node can be one', async (t) => {
   const events = fc.array(
-    fc.record({ node: fc.constantFrom(...NODES), event: fc.constantFrom('ready', 'fail', 'cable', 'look', 'look', 'look', 'stale'), passMs: fc.nat(3000) }, { noNullPrototype: true }),
+    fc.record(
+      {
+        node: fc.constantFrom(...NODES),
+        event: fc.constantFrom('ready', 'fail', 'cable', 'look', 'look', 'look', 'stale'),
+        passMs: fc.nat(3000),
+      },
+      { noNullPrototype: true },
+    ),
     { minLength: 1, maxLength: 60 },
   )
   fc.assert(

@@ -62,11 +62,11 @@ for (const file of readdirSync(FOLDER)) {
 const bytesOf = (length: number) => fc.uint8Array({ minLength: length, maxLength: length })
 const packets: fc.Arbitrary<ArpPacket> = fc.record(
   {
-  operation: fc.constantFrom('request' as const, 'reply' as const),
-  senderMac: bytesOf(6),
-  senderIp: bytesOf(4),
-  targetMac: bytesOf(6),
-  targetIp: bytesOf(4),
+    operation: fc.constantFrom('request' as const, 'reply' as const),
+    senderMac: bytesOf(6),
+    senderIp: bytesOf(4),
+    targetMac: bytesOf(6),
+    targetIp: bytesOf(4),
   },
   { noNullPrototype: true },
 )
@@ -82,10 +82,16 @@ t.test('what is serialized is read back, whatever stands behind it', async (t) =
     { numRuns: 200 },
   )
   fc.assert(
-    fc.property(bytesOf(6), bytesOf(6), fc.integer({ min: 0x0600, max: 0xffff }), fc.uint8Array(), (destination, source, etherType, payload) => {
-      const frame = { destination, source, etherType, payload }
-      assert.deepEqual(value(parseEthernet(serializeEthernet(frame))), frame)
-    }),
+    fc.property(
+      bytesOf(6),
+      bytesOf(6),
+      fc.integer({ min: 0x0600, max: 0xffff }),
+      fc.uint8Array(),
+      (destination, source, etherType, payload) => {
+        const frame = { destination, source, etherType, payload }
+        assert.deepEqual(value(parseEthernet(serializeEthernet(frame))), frame)
+      },
+    ),
     { numRuns: 100 },
   )
   t.pass('300 messages')
@@ -130,7 +136,13 @@ const request = serializeArp({
   targetMac: new Uint8Array(6),
   targetIp: new Uint8Array(4),
 })
-const refusals: readonly { readonly name: string; readonly at: number; readonly byte: number; readonly field: string; readonly got: number }[] = [
+const refusals: readonly {
+  readonly name: string
+  readonly at: number
+  readonly byte: number
+  readonly field: string
+  readonly got: number
+}[] = [
   { name: 'IEEE 802 networks other than Ethernet', at: 1, byte: 6, field: 'hardware type', got: 6 },
   { name: 'IPv6 has no ARP', at: 2, byte: 0x86, field: 'protocol type', got: 0x8600 },
   { name: 'InfiniBand addresses', at: 4, byte: 20, field: 'address lengths', got: 0x1404 },
@@ -149,8 +161,14 @@ t.test('the wrong length of an address is a bug of the caller', async (t) => {
   const good = value(parseArp(request))
   t.throws(() => serializeArp({ ...good, senderIp: new Uint8Array(16) }), RangeError)
   t.throws(() => serializeArp({ ...good, targetMac: new Uint8Array(8) }), RangeError)
-  t.throws(() => serializeEthernet({ destination: new Uint8Array(5), source: new Uint8Array(6), etherType: 0x0806, payload: request }), RangeError)
-  t.throws(() => serializeEthernet({ destination: new Uint8Array(6), source: new Uint8Array(6), etherType: 28, payload: request }), RangeError)
+  t.throws(
+    () => serializeEthernet({ destination: new Uint8Array(5), source: new Uint8Array(6), etherType: 0x0806, payload: request }),
+    RangeError,
+  )
+  t.throws(
+    () => serializeEthernet({ destination: new Uint8Array(6), source: new Uint8Array(6), etherType: 28, payload: request }),
+    RangeError,
+  )
 })
 
 t.test('an IEEE 802.3 length is no type', async (t) => {

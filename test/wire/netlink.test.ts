@@ -35,15 +35,29 @@ t.test('reads links, addresses and routes', async (t) => {
       [1, MAC],
       [0x8000 | 18, new Uint8Array(7)],
     ]),
-    ...link(0x1 | 0x8, [[3, name('lo')], [1, new Uint8Array(20)]], 17),
-    ...message(20, [2, 24, 0, 0, ...le32(3)], [[1, ip('10.251.0.99')], [2, ip('10.251.0.11')]]),
+    ...link(
+      0x1 | 0x8,
+      [
+        [3, name('lo')],
+        [1, new Uint8Array(20)],
+      ],
+      17,
+    ),
+    ...message(
+      20,
+      [2, 24, 0, 0, ...le32(3)],
+      [
+        [1, ip('10.251.0.99')],
+        [2, ip('10.251.0.11')],
+      ],
+    ),
     ...message(21, [10, 64, 0, 0, ...le32(3)], [[1, ip('fd00::1')]]),
     ...message(20, [28, 64, 0, 0, ...le32(3)], [[1, ip('fd00::1')]]),
     ...message(24, [2, 32, 0, 0, 254, 0, 0, 1, ...le32(0)], [[4, new Uint8Array(Uint32Array.of(3).buffer)]]),
     ...message(3, [0, 0, 0, 0], []),
   ])
   const parsed = parseNetlink(datagram)
-  if (!parsed.ok) return t.fail(JSON.stringify(parsed.error))
+  if (!parsed.ok) return void t.fail(JSON.stringify(parsed.error))
   const [eth0, lo, v4, v6, other, route, done] = parsed.value
   t.same(eth0, { kind: 'link', removed: false, index: 3, name: 'eth0', mac: MAC, up: true, carrier: true, loopback: false, noArp: false })
   t.match(lo, { kind: 'link', removed: true, name: 'lo', mac: undefined, up: true, carrier: false, loopback: true })
@@ -62,7 +76,7 @@ t.test('the kernel refuses with an errno', async (t) => {
 
 t.test('requests name the family and the prefix of the destination', async (t) => {
   const to = parseIp('10.251.0.1')
-  if (!to.ok) return t.fail('address')
+  if (!to.ok) return void t.fail('address')
   const bytes = serializeNetlinkRequest({ kind: 'get-route', to: to.value }, 9)
   t.equal(bytes.length, 36)
   t.equal(new DataView(bytes.buffer).getUint32(0, true), 36, 'length')
@@ -74,7 +88,10 @@ t.test('requests name the family and the prefix of the destination', async (t) =
 })
 
 t.test('no bytes make it throw, hang or read what is not there', async (t) => {
-  const good = link(1, [[3, name('eth0')], [1, MAC]])
+  const good = link(1, [
+    [3, name('eth0')],
+    [1, MAC],
+  ])
   const mutated = fc.tuple(fc.nat(good.length - 1), fc.nat(255), fc.nat(good.length)).map(([at, byte, length]) => {
     const bytes = good.slice()
     bytes[at] = byte
@@ -90,5 +107,9 @@ t.test('no bytes make it throw, hang or read what is not there', async (t) => {
   )
   t.match(parseNetlink(good.slice(0, 10)), { ok: false, error: { code: 'TRUNCATED', at: 0, need: 16, have: 10 } })
   t.match(parseNetlink(good.slice(0, 30)), { ok: false, error: { code: 'TRUNCATED', need: good.length } })
-  t.match(parseNetlink(new Uint8Array(16)), { ok: false, error: { code: 'BAD_FIELD', field: 'length', got: 0 } }, 'a length of 0 must not loop')
+  t.match(
+    parseNetlink(new Uint8Array(16)),
+    { ok: false, error: { code: 'BAD_FIELD', field: 'length', got: 0 } },
+    'a length of 0 must not loop',
+  )
 })

@@ -1,11 +1,14 @@
-import { readFileSync } from 'node:fs'
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import t from 'tap'
 import { createGratuitousSchedule, gratuitousFrames, PAIR_DELAYS_MS, RETRY_DELAY_MS } from '../../../src/speaker/layer2/gratuitous.ts'
 
 const vector = (name: string): string =>
-  (JSON.parse(readFileSync(new URL(`../../vectors/arp/${name}.json`, import.meta.url), 'utf8')) as { frame: string }).frame.replaceAll(' ', '')
+  (JSON.parse(readFileSync(new URL(`../../vectors/arp/${name}.json`, import.meta.url), 'utf8')) as { frame: string }).frame.replaceAll(
+    ' ',
+    '',
+  )
 
 t.test('the two frames are those of the original, byte for byte', async (t) => {
   const frames = gratuitousFrames(Uint8Array.from(Buffer.from('b60f75bc0cdd', 'hex')), Uint8Array.of(10, 251, 0, 241))

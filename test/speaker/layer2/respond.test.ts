@@ -45,11 +45,11 @@ const answered: readonly { readonly name: string; readonly asked: Asked }[] = [
 for (const { name, asked } of answered) {
   t.test(`answers ${name}`, async (t) => {
     const response = respond(frame(asked), TABLE)
-    if (response.kind !== 'reply') return t.fail(response.reason)
+    if (response.kind !== 'reply') return void t.fail(response.reason)
     t.equal(response.address, ipv4Number(Uint8Array.from(asked.targetIp ?? VIP)))
     const ethernet = parseEthernet(response.frame)
     const arp = ethernet.ok ? parseArp(ethernet.value.payload) : ethernet
-    if (!ethernet.ok || !arp.ok) return t.fail('the reply cannot be read')
+    if (!ethernet.ok || !arp.ok) return void t.fail('the reply cannot be read')
     t.equal(formatMac(ethernet.value.destination), formatMac(ASKER), 'to the asker alone')
     t.equal(formatMac(ethernet.value.source), formatMac(OWN), 'from our own MAC: a switch learns the right port')
     t.equal(arp.value.operation, 'reply')
@@ -60,39 +60,40 @@ for (const { name, asked } of answered) {
   })
 }
 
-const ignored: readonly { readonly name: string; readonly given: Uint8Array; readonly reason: IgnoreReason; readonly address?: number }[] = [
-  { name: 'an address that is not ours', given: frame({ targetIp: [10, 251, 0, 241] }), reason: 'not-ours' },
-  { name: 'a reply', given: frame({ operation: 'reply' }), reason: 'not-a-request' },
-  { name: 'a unicast to another host', given: frame({ destination: mac('02:00:00:00:00:02') }), reason: 'other-host' },
-  { name: 'our own frame, sent back by a loop', given: frame({ senderMac: OWN }), reason: 'own-frame' },
-  { name: 'another protocol', given: frame({ etherType: ETHER_TYPE.ipv4 }), reason: 'malformed' },
-  { name: 'half a frame', given: frame({}).subarray(0, 30), reason: 'malformed' },
-  { name: 'nothing', given: new Uint8Array(), reason: 'malformed' },
-  {
-    name: 'an asker without a MAC',
-    given: frame({ senderMac: new Uint8Array(6) }),
-    reason: 'bad-sender',
-    address: ipv4Number(Uint8Array.from(VIP)),
-  },
-  {
-    name: 'an asker with a group MAC: the answer would be a broadcast',
-    given: frame({ senderMac: BROADCAST_MAC }),
-    reason: 'bad-sender',
-    address: ipv4Number(Uint8Array.from(VIP)),
-  },
-  {
-    name: 'the gratuitous request of another host that claims our address',
-    given: frame({ senderIp: VIP, targetIp: VIP }),
-    reason: 'foreign-claim',
-    address: ipv4Number(Uint8Array.from(VIP)),
-  },
-  {
-    name: 'a question of another host that uses our address as its own',
-    given: frame({ senderIp: VIP, targetIp: [10, 251, 0, 1] }),
-    reason: 'foreign-claim',
-    address: ipv4Number(Uint8Array.from(VIP)),
-  },
-]
+const ignored: readonly { readonly name: string; readonly given: Uint8Array; readonly reason: IgnoreReason; readonly address?: number }[] =
+  [
+    { name: 'an address that is not ours', given: frame({ targetIp: [10, 251, 0, 241] }), reason: 'not-ours' },
+    { name: 'a reply', given: frame({ operation: 'reply' }), reason: 'not-a-request' },
+    { name: 'a unicast to another host', given: frame({ destination: mac('02:00:00:00:00:02') }), reason: 'other-host' },
+    { name: 'our own frame, sent back by a loop', given: frame({ senderMac: OWN }), reason: 'own-frame' },
+    { name: 'another protocol', given: frame({ etherType: ETHER_TYPE.ipv4 }), reason: 'malformed' },
+    { name: 'half a frame', given: frame({}).subarray(0, 30), reason: 'malformed' },
+    { name: 'nothing', given: new Uint8Array(), reason: 'malformed' },
+    {
+      name: 'an asker without a MAC',
+      given: frame({ senderMac: new Uint8Array(6) }),
+      reason: 'bad-sender',
+      address: ipv4Number(Uint8Array.from(VIP)),
+    },
+    {
+      name: 'an asker with a group MAC: the answer would be a broadcast',
+      given: frame({ senderMac: BROADCAST_MAC }),
+      reason: 'bad-sender',
+      address: ipv4Number(Uint8Array.from(VIP)),
+    },
+    {
+      name: 'the gratuitous request of another host that claims our address',
+      given: frame({ senderIp: VIP, targetIp: VIP }),
+      reason: 'foreign-claim',
+      address: ipv4Number(Uint8Array.from(VIP)),
+    },
+    {
+      name: 'a question of another host that uses our address as its own',
+      given: frame({ senderIp: VIP, targetIp: [10, 251, 0, 1] }),
+      reason: 'foreign-claim',
+      address: ipv4Number(Uint8Array.from(VIP)),
+    },
+  ]
 for (const { name, given, reason, address } of ignored) {
   t.test(`ignores ${name}`, async (t) => {
     t.same(respond(given, TABLE), { kind: 'ignore', reason, ...(address === undefined ? {} : { address }) })

@@ -7,7 +7,10 @@ import { EMPTY_TABLE, type Table, type TableLine, tableChange } from '../../../s
 
 const ETH0 = { index: 2, name: 'eth0', mac: Uint8Array.of(2, 0, 0, 0, 0, 1) }
 const line = (address: number, burst = '1', interfaceIndex = 2): TableLine => ({ address, burst, interfaceIndex })
-const table = (lines: readonly TableLine[], interfaces = [ETH0]): Table => ({ interfaces, lines: new Map(lines.map((one) => [one.address, one])) })
+const table = (lines: readonly TableLine[], interfaces = [ETH0]): Table => ({
+  interfaces,
+  lines: new Map(lines.map((one) => [one.address, one])),
+})
 
 t.test('only what changed is sent', async (t) => {
   const before = table([line(1), line(2), line(3)])
@@ -64,5 +67,8 @@ t.test('counters: a row per address, from zero, reused as late as possible', asy
   t.throws(() => slots.of(10), RangeError)
   slots.take(12, '0.0.0.12')
   t.same(counters.ofAddress(slots.of(12)), { requests: 0, responses: 0, gratuitous: 0 })
-  t.same([...slots.entries()].map(([text]) => text), ['0.0.0.11', '0.0.0.12'])
+  t.same(
+    [...slots.entries()].map(([text]) => text),
+    ['0.0.0.11', '0.0.0.12'],
+  )
 })

@@ -1,0 +1,51 @@
+import t from 'tap'
+import { readConfig } from '../../src/speaker/config.ts'
+
+const ENV = { NODE_NAME: 'n1', OPENELB_NAMESPACE: 'elb', POD_NAME: 'openelb-speaker-x' }
+const read = (argv: readonly string[], env: Record<string, string> = ENV) => readConfig(argv, env, '1.2.3')
+
+t.test("the original's command line is accepted; what has no meaning now is said", async (t) => {
+  const argv =
+    '--api-hosts=:50051 --enable-keepalived-vip=false --enable-layer2=true --bind-addr 0.0.0.0 --bind-port=7946 --secret x --v=2 --log-path= --keepalived-args='
+  const asked = read(argv.split(' '))
+  if (!asked.ok || asked.value.kind !== 'run') return void t.fail('refused')
+  const { config } = asked.value
+  t.equal(config.flags['enable-layer2'], true)
+  t.equal(config.nodeName, 'n1')
+  t.equal(config.namespace, 'elb')
+  t.match(config.metrics, { port: 50053 })
+  for (const flag of ['api-hosts', 'enable-keepalived-vip', 'bind-addr', 'bind-port', 'secret', 'v', 'log-path', 'keepalived-args']) {
+    t.ok(
+      config.warnings.some((warning) => warning.includes(`--${flag}`)),
+      `a warning names --${flag}`,
+    )
+  }
+})
+
+t.test('defaults of the contract', async (t) => {
+  const asked = read([], { NODE_NAME: 'n1' })
+  if (!asked.ok || asked.value.kind !== 'run') return void t.fail('refused')
+  t.equal(asked.value.config.flags['enable-layer2'], false)
+  t.equal(asked.value.config.namespace, 'openelb-system')
+  t.same(asked.value.config.warnings, [])
+})
+
+t.test('the flag beats the environment; no name at all is refused', async (t) => {
+  const named = read(['--node-name=n9'])
+  t.equal(named.ok && named.value.kind === 'run' && named.value.config.nodeName, 'n9')
+  t.match(read([], {}), { ok: false, error: /--node-name.*NODE_NAME/ })
+})
+
+t.test('mistakes name the flag', async (t) => {
+  t.match(read(['--enable-layr2']), { ok: false, error: /--enable-layr2/ })
+  t.match(read(['--enable-layer2=maybe']), { ok: false, error: /--enable-layer2/ })
+  t.match(read(['--metrics-addr=host']), { ok: false, error: /--metrics-addr/ })
+  t.match(read(['extra']), { ok: false, error: /extra/ })
+  const off = read(['--metrics-addr=0'])
+  t.equal(off.ok && off.value.kind === 'run' && off.value.config.metrics, undefined)
+})
+
+t.test('help and version', async (t) => {
+  t.match(read(['--help']), { ok: true, value: { kind: 'print', text: /--enable-layer2/ } })
+  t.same(read(['version']), { ok: true, value: { kind: 'print', text: '1.2.3\n' } })
+})
