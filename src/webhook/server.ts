@@ -105,7 +105,11 @@ export interface WebhookServer {
 
 /** Listens. Until the first certificate is set, every handshake fails and the process is not ready. Rejects when it cannot listen. */
 export async function startServer(app: App, options: { readonly host: string; readonly port: number }): Promise<WebhookServer> {
-  await app.listen(options)
+  await app.listen(options).catch(async (error: NodeJS.ErrnoException) => {
+    // A kernel without IPv6 refuses "::"; every IPv4 address is what was meant there.
+    if (options.host !== '::' || error.code !== 'EAFNOSUPPORT') throw error
+    await app.listen({ ...options, host: '0.0.0.0' })
+  })
   const { port } = app.server.address() as AddressInfo
   return {
     port,

@@ -1,0 +1,291 @@
+import fc from 'fast-check'
+import t from 'tap'
+import type { EipObject } from '../../src/api/eip.ts'
+import { ApiError } from '../../src/kube/client.ts'
+import { silentLogger } from '../../src/runtime/logger.ts'
+import { reviewEip } from '../../src/webhook/admit/eip.ts'
+import {
+  formatReservations,
+  isPending,
+  parseReservations,
+  RESERVATION_MS,
+  type Reservation,
+  type Reservations,
+} from '../../src/webhook/reservations.ts'
+import { createSerialAdmission, type EipAdmissionStore } from '../../src/webhook/store.ts'
+import { createManualClock, type ManualClock } from '../support/manual-clock.ts'
+import { DEFAULT_EIP, eipObject } from '../support/policy-objects.ts'
+
+const request = (operation: 'CREATE' | 'UPDATE' | 'DELETE' | 'CONNECT', object: unknown, oldObject?: unknown) => ({
+  uid: 'r',
+  operation,
+  object,
+  oldObject,
+})
+
+t.test('what needs no look at other Eips', async (t) => {
+  const eip = eipObject('e', '10.0.0.1')
+  const kind = (review: ReturnType<typeof reviewEip>) =>
+    review.kind === 'serial'
+      ? 'serial'
+      : review.answer.allowed
+        ? ['allowed', ...review.answer.warnings].join(' ')
+        : review.answer.message.split(': ')[0]
+  t.equal(kind(reviewEip(request('CREATE', eip))), 'serial')
+  t.equal(kind(reviewEip(request('CREATE', eipObject('e', 'xxxx')))), 'invalid eip address format')
+  t.equal(kind(reviewEip(request('CREATE', { ...eip, spec: { address: 7 } }))), 'the Eip cannot be read')
+  t.equal(kind(reviewEip(request('CREATE', 'junk'))), 'the Eip cannot be read')
+  t.equal(kind(reviewEip(request('UPDATE', { ...eip, spec: { ...eip.spec, disable: true } }, eip))), 'allowed')
+  t.equal(kind(reviewEip(request('UPDATE', eipObject('e', '10.0.0.1', { annotations: DEFAULT_EIP }), eip))), 'serial')
+  t.equal(kind(reviewEip(request('UPDATE', eipObject('e', 'bad', { deleting: true }), eip))), 'allowed')
+  t.equal(kind(reviewEip(request('DELETE', null, eip))), 'allowed')
+  t.equal(kind(reviewEip(request('DELETE', null, 'junk'))), 'allowed')
+  t.match(kind(reviewEip(request('DELETE', null, { ...eip, status: { usage: 1 } }))), /^allowed 1 address of Eip e stay/)
+  t.equal(kind(reviewEip(request('CONNECT', null))), 'allowed')
+})
+
+t.test('reservations', async (t) => {
+  const reservation: Reservation = { name: 'a', range: '10.0.0.1', default: false, uid: 'u', expires: 1000 }
+  const entries: Reservations = new Map([
+    ['r', reservation],
+    ['s', { ...reservation, replaces: '7' }],
+  ])
+  t.same(parseReservations(formatReservations(entries)), { entries, bad: [] })
+  t.same(parseReservations(undefined), { entries: new Map(), bad: [] })
+  t.same([...parseReservations({ x: '{', y: '{}', z: JSON.stringify(reservation) }).entries.keys()], ['z'])
+  const stored = (uid: string, resourceVersion: string) => [eipObject('a', '10.0.0.1', { uid, resourceVersion })]
+  const pending = (over: Partial<Reservation>, facts: Partial<Parameters<typeof isPending>[1]>) =>
+    isPending({ ...reservation, ...over }, { stored: [], deleted: new Set(), nowMs: 0, ...facts })
+  t.ok(pending({}, {}), 'not stored yet')
+  t.notOk(pending({}, { nowMs: 1000 }), 'expired')
+  t.notOk(pending({}, { stored: stored('u', '1') }), 'stored')
+  t.notOk(pending({}, { stored: stored('other', '1') }), 'the name was taken by another one')
+  t.notOk(pending({}, { deleted: new Set(['u']) }), 'stored and deleted')
+  t.ok(pending({ replaces: '7' }, { stored: stored('u', '7') }), 'the change is on its way')
+  t.notOk(pending({ replaces: '7' }, { stored: stored('u', '8') }), 'the change is stored, or lost to another one')
+  t.notOk(pending({ replaces: '7' }, {}), 'the Eip is gone')
+})
+
+interface World {
+  readonly clock: ManualClock
+  readonly stored: Map<string, EipObject>
+  readonly deleted: Set<string>
+  data: Record<string, string> | undefined
+  version: number
+  writes: number
+  /** Called before each step of a replica; may wait or throw. */
+  before: (step: 'read' | 'list' | 'write') => Promise<void>
+}
+
+const createWorld = (): World => ({
+  clock: createManualClock(1_000_000),
+  stored: new Map(),
+  deleted: new Set(),
+  data: undefined,
+  version: 0,
+  writes: 0,
+  before: async () => undefined,
+})
+
+/** One replica of the webhook over a shared world: what the API server would do, in a Map. */
+function replica(world: World, seed = 0.5) {
+  const store: EipAdmissionStore = {
+    async read() {
+      await world.before('read')
+      return { ...parseReservations(world.data), version: world.data === undefined ? undefined : String(world.version) }
+    },
+    async listEips() {
+      await world.before('list')
+      return [...world.stored.values()]
+    },
+    async write(entries, version) {
+      await world.before('write')
+      if (version !== (world.data === undefined ? undefined : String(world.version))) return 'conflict'
+      world.data = formatReservations(entries)
+      world.version++
+      world.writes++
+      return 'written'
+    },
+  }
+  const retries: string[] = []
+  const admit = createSerialAdmission({
+    store,
+    clock: world.clock,
+    random: () => seed,
+    logger: silentLogger,
+    deleted: () => world.deleted,
+    onRetry: (why) => retries.push(why),
+  })
+  return { admit, retries }
+}
+
+let uids = 0
+/** Admits a creation and, when it is allowed, stores the object as the API server does. */
+async function create(
+  world: World,
+  { admit }: ReturnType<typeof replica>,
+  eip: EipObject,
+  { stores = true, dryRun = false } = {},
+): Promise<string> {
+  uids++
+  const object = { ...eip, metadata: { ...eip.metadata, uid: `o${uids}` } }
+  const answer = await admit({ uid: `r${uids}`, eip: object, before: undefined, dryRun }, { budgetMs: 4000 })
+  if (!answer.allowed) return answer.message
+  if (stores && !dryRun) world.stored.set(object.metadata.name, object)
+  return 'admitted'
+}
+
+/** Lets the manual clock run until the promise is settled. */
+async function finish<T>(world: World, promise: Promise<T>): Promise<T> {
+  let done = false
+  const settled = promise.finally(() => {
+    done = true
+  })
+  for (let at = 0; at < 2000 && !done; at++) await world.clock.advance(10)
+  return settled
+}
+
+t.test('one after the other', async (t) => {
+  const world = createWorld()
+  const one = replica(world)
+  t.equal(await finish(world, create(world, one, eipObject('a', '10.0.0.0/28'))), 'admitted')
+  t.match(await finish(world, create(world, one, eipObject('b', '10.0.0.15'))), /^eip address overlap with a: use addresses/)
+  t.equal(await finish(world, create(world, one, eipObject('b', '10.0.0.16'))), 'admitted')
+  t.equal(await finish(world, create(world, one, eipObject('d', '10.1.0.1', { annotations: DEFAULT_EIP }))), 'admitted')
+  t.match(
+    await finish(world, create(world, one, eipObject('f', '10.1.0.2', { annotations: DEFAULT_EIP }))),
+    /^already exists a default EIP: it is d/,
+  )
+  const entries = parseReservations(world.data).entries
+  t.same(
+    [...entries.values()].map(({ name }) => name),
+    ['d'],
+    'what is stored is not reserved any more',
+  )
+})
+
+t.test('a dry run writes nothing', async (t) => {
+  const world = createWorld()
+  t.equal(await finish(world, create(world, replica(world), eipObject('a', '10.0.0.1'), { dryRun: true })), 'admitted')
+  t.equal(world.data, undefined)
+})
+
+t.test('an admitted Eip that never comes holds others up for half a minute at most', async (t) => {
+  const world = createWorld()
+  const one = replica(world)
+  t.equal(await finish(world, create(world, one, eipObject('ghost', '10.0.0.1'), { stores: false })), 'admitted')
+  const started = world.clock.nowMs()
+  t.match(
+    await finish(world, create(world, one, eipObject('a', '10.0.0.1'))),
+    /^eip address overlap with ghost: that one is being stored at this moment; try again/,
+  )
+  t.ok(world.clock.nowMs() - started <= 2100, 'the answer comes in time')
+  t.equal(
+    await finish(world, create(world, one, eipObject('ghost', '10.0.0.1'), { stores: false })),
+    'admitted',
+    'its own name is no rival',
+  )
+  await world.clock.advance(RESERVATION_MS)
+  t.equal(await finish(world, create(world, one, eipObject('a', '10.0.0.1'))), 'admitted')
+})
+
+t.test('an Eip that was created and deleted a moment ago holds nobody up', async (t) => {
+  const world = createWorld()
+  const one = replica(world)
+  t.equal(await finish(world, create(world, one, eipObject('a', '10.0.0.1'))), 'admitted')
+  world.stored.clear()
+  const waiting = create(world, one, eipObject('b', '10.0.0.1'))
+  await world.clock.advance(50)
+  world.deleted.add(`o${uids - 1}`)
+  t.equal(await finish(world, waiting), 'admitted', 'as soon as the watch tells of the deletion')
+})
+
+t.test('an Eip becomes the default', async (t) => {
+  const world = createWorld()
+  const one = replica(world)
+  await finish(world, create(world, one, eipObject('a', '10.0.0.1')))
+  await finish(world, create(world, one, eipObject('b', '10.0.0.2')))
+  const become = async (name: string, stores = true): Promise<string> => {
+    const before = world.stored.get(name)
+    if (before === undefined) throw new Error('not stored')
+    const eip = {
+      ...before,
+      metadata: { ...before.metadata, annotations: DEFAULT_EIP, resourceVersion: `${Number(before.metadata.resourceVersion) + 1}` },
+    }
+    const answer = await one.admit({ uid: `d-${name}`, eip, before, dryRun: false }, { budgetMs: 4000 })
+    if (answer.allowed && stores) world.stored.set(name, eip)
+    return answer.allowed ? 'admitted' : answer.message
+  }
+  t.equal(await finish(world, become('a', false)), 'admitted')
+  t.match(await finish(world, become('b')), /^already exists a default EIP: a; that one is being stored at this moment/)
+  const lost = world.stored.get('a')
+  if (lost !== undefined) world.stored.set('a', { ...lost, metadata: { ...lost.metadata, resourceVersion: '9' } })
+  t.equal(await finish(world, become('b')), 'admitted', 'the first change lost to another write')
+  t.match(await finish(world, become('a')), /^already exists a default EIP: it is b/)
+})
+
+t.test('errors of the API server', async (t) => {
+  const failing = async (error: ApiError, times: number): Promise<string> => {
+    const world = createWorld()
+    let left = times
+    world.before = async () => {
+      if (left-- > 0) throw error
+    }
+    return finish(world, create(world, replica(world), eipObject('a', '10.0.0.1')))
+  }
+  t.equal(await failing(new ApiError('no answer', { status: 0, reason: 'Timeout' }), 3), 'admitted', 'a few are tried again')
+  t.equal(await failing(new ApiError('busy', { status: 429, reason: 'TooManyRequests' }), 3), 'admitted')
+  t.match(
+    await failing(new ApiError('no answer', { status: 0, reason: 'Timeout' }), 1e9),
+    /^the Eip cannot be compared with the other Eips, no answer: try again in a few seconds/,
+  )
+  t.match(await failing(new ApiError('forbidden', { status: 403, reason: 'Forbidden' }), 1e9), /cannot be compared .* forbidden/)
+  const world = createWorld()
+  world.before = async (step) => {
+    if (step === 'write') world.version++
+    world.data ??= {}
+  }
+  t.match(
+    await finish(world, create(world, replica(world), eipObject('a', '10.0.0.1'))),
+    /too many Eips are created at this moment/,
+    'somebody else always wins',
+  )
+})
+
+t.test('of overlapping Eips one is admitted, whatever the replicas do meanwhile', async (t) => {
+  const step = fc.record({
+    replica: fc.nat(2),
+    delayMs: fc.integer({ min: 0, max: 40 }),
+    from: fc.integer({ min: 0, max: 9 }),
+    span: fc.integer({ min: 0, max: 4 }),
+    dflt: fc.boolean(),
+  })
+  const result = await fc.check(
+    fc.asyncProperty(
+      fc.array(step, { minLength: 2, maxLength: 12 }),
+      fc.infiniteStream(fc.integer({ min: 0, max: 15 })),
+      async (steps, waits) => {
+        const world = createWorld()
+        world.before = () => world.clock.sleep(waits.next().value as number)
+        const replicas = [0.1, 0.5, 0.9].map((seed) => replica(world, seed))
+        const all = steps.map(async ({ replica: at, delayMs, from, span, dflt }, index) => {
+          await world.clock.sleep(delayMs)
+          const own = replicas[at]
+          if (own === undefined) throw new Error('no replica')
+          const options = dflt ? { annotations: DEFAULT_EIP } : {}
+          return create(world, own, eipObject(`e${index}`, `10.0.0.${from}-10.0.0.${from + span}`, options))
+        })
+        await finish(world, Promise.all(all))
+        const stored = [...world.stored.values()]
+        const taken = stored.flatMap(({ spec }) => {
+          const [first = 0, last = 0] = spec.address.split('-').map((ip) => Number(ip.split('.')[3]))
+          return Array.from({ length: last - first + 1 }, (_, at) => first + at)
+        })
+        const defaults = stored.filter(({ metadata }) => metadata.annotations !== undefined)
+        return stored.length > 0 && new Set(taken).size === taken.length && defaults.length <= 1
+      },
+    ),
+    { numRuns: 60 },
+  )
+  t.notOk(result.failed, fc.defaultReportMessage(result))
+})
