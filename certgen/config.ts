@@ -149,6 +149,9 @@ export type Config =
       ConfigurationsConfig &
       SharedConfig)
 
+/** A command line that asks for work. */
+export type RunConfig = Extract<Config, { verb: Verb }>
+
 /** Reads a command line without the program's name; the error is a sentence that names the verb or flag at fault. */
 export function readConfig(argv: readonly string[], env: Readonly<Record<string, string | undefined>>): Result<Config, string> {
   const [word, ...rest] = argv

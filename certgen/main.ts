@@ -6,19 +6,8 @@ import { systemClock } from '../src/runtime/clock.ts'
 import { describeError } from '../src/runtime/logger.ts'
 import { createProcessLogger, runMain, UsageError } from '../src/runtime/process.ts'
 import { createCertificateCluster } from './cluster.ts'
-import { type Config, readConfig } from './config.ts'
-import {
-  type CertificateTools,
-  createRenewer,
-  ensureCertificates,
-  ensureMembershipKey,
-  type Patience,
-  publishBundle,
-  renewUntilSettled,
-  untilDone,
-} from './reconcile.ts'
-
-type Run = Extract<Config, { verb: 'create' | 'patch' | 'renew' }>
+import { type RunConfig, readConfig } from './config.ts'
+import { runVerb } from './reconcile.ts'
 
 runMain('certgen', async () => {
   const config = readConfig(process.argv.slice(2), process.env)
@@ -29,7 +18,7 @@ runMain('certgen', async () => {
 })
 
 /** Gives the exit code. */
-async function run(config: Run): Promise<number> {
+async function run(config: RunConfig): Promise<number> {
   const logger = createProcessLogger('certgen', config.logFormat, config.logLevel)
   for (const warning of config.warnings) logger.warn(warning)
   const kubeconfigPath = config.kubeconfigPath === '' ? undefined : config.kubeconfigPath
@@ -38,32 +27,13 @@ async function run(config: Run): Promise<number> {
   const { webhookName, validating, mutating } = configurations
   const cluster = createCertificateCluster({ client, namespace: config.namespace, webhookName, validating, mutating })
   try {
-    await runVerb(config, { cluster, logger, clock: systemClock })
+    await runVerb(config, { cluster, logger, clock: systemClock }, Math.random)
     return 0
   } catch (error) {
     logger.error(`${config.verb} failed: ${describeError(error)}`)
     return 1
   } finally {
     client.close()
-  }
-}
-
-async function runVerb(config: Run, tools: CertificateTools): Promise<void> {
-  const { keyNames, timeoutMs } = config
-  const secret = { name: config.secretName, keyNames }
-  const patience: Patience = { timeoutMs, random: Math.random }
-  switch (config.verb) {
-    case 'create': {
-      await untilDone(tools, patience, () => ensureCertificates(tools, secret, config))
-      const { membershipSecretName } = config
-      if (membershipSecretName !== '') await untilDone(tools, patience, () => ensureMembershipKey(tools, membershipSecretName))
-      return
-    }
-    case 'patch':
-      await untilDone(tools, patience, () => publishBundle(tools, secret, config.failurePolicy))
-      return
-    case 'renew':
-      await renewUntilSettled(tools, patience, createRenewer(tools, { ...config, secret }), config)
   }
 }
 

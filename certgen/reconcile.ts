@@ -6,6 +6,7 @@ import type { Clock } from '../src/runtime/clock.ts'
 import { describeError, type Logger } from '../src/runtime/logger.ts'
 import { issueCertificates } from './certificates.ts'
 import type { CertificateCluster, FailurePolicy } from './cluster.ts'
+import type { RunConfig } from './config.ts'
 import { explainDefect, inspect, parseCertificates } from './inspection.ts'
 import { explainReason, planRenewal, type RenewalFacts, type RenewalStep, storeNew } from './renewal.ts'
 import { type KeyNames, lacksMembershipKey, readStored, type SecretContent, writeStored } from './secret.ts'
@@ -217,5 +218,25 @@ export async function renewUntilSettled(
     if (tools.clock.monotonicMs() + waitMs >= deadlineMs)
       throw new Error(`not settled after ${patience.timeoutMs} ms: ${step.kind} was last`)
     await tools.clock.sleep(waitMs)
+  }
+}
+
+/** Does what the command line asks for, with all waits and repetitions. `random` gives numbers from 0 up to 1. Rejects when it gives up. */
+export async function runVerb(config: RunConfig, tools: CertificateTools, random: () => number): Promise<void> {
+  const { keyNames, timeoutMs } = config
+  const secret = { name: config.secretName, keyNames }
+  const patience: Patience = { timeoutMs, random }
+  switch (config.verb) {
+    case 'create': {
+      await untilDone(tools, patience, () => ensureCertificates(tools, secret, config))
+      const { membershipSecretName } = config
+      if (membershipSecretName !== '') await untilDone(tools, patience, () => ensureMembershipKey(tools, membershipSecretName))
+      return
+    }
+    case 'patch':
+      await untilDone(tools, patience, () => publishBundle(tools, secret, config.failurePolicy))
+      return
+    case 'renew':
+      await renewUntilSettled(tools, patience, createRenewer(tools, { ...config, secret }), config)
   }
 }
