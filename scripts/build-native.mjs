@@ -17,6 +17,8 @@ if (loads()) process.exit(0)
 const nodeGyp = findNodeGyp()
 const build = spawnSync(process.execPath, [nodeGyp, 'rebuild', `--nodedir=${nodeDir}`, '--silent'], {
   cwd: module,
+  // A nodedir in somebody's .npmrc reaches us as an environment variable, and node-gyp prefers that to its arguments.
+  env: { ...process.env, npm_config_nodedir: nodeDir },
   encoding: 'utf8',
   timeout: 300_000,
 })
