@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process'
+import { constants } from 'node:os'
 
 export interface CommandResult {
   /** Exit code; 128 + n when signal n ended the command, as shells say it. */
@@ -60,12 +61,17 @@ export function run(argv: readonly string[], options: CommandOptions = {}): Prom
     child.on('error', (error) => reject(new Error(`cannot run ${file}: ${error.message}`)))
     child.on('close', (code, signal) => {
       resolve({
-        code: code ?? 128 + (signal === 'SIGKILL' ? 9 : 15),
+        code: exitCode(code, signal),
         stdout: Buffer.concat(out).toString(),
         stderr: Buffer.concat(errors).toString(),
       })
     })
   })
+}
+
+/** One number for both ways to end: 128 + n for signal n, as shells say it. */
+export function exitCode(code: number | null, signal: NodeJS.Signals | null): number {
+  return code ?? 128 + (signal === null ? 0 : constants.signals[signal])
 }
 
 /** Runs a command that must succeed; gives its stdout. Rejects with a StepError that carries the end of its stderr. */

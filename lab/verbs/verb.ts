@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import type { LabArguments } from '../arguments.ts'
-import { labEnvironment, StepError } from '../command.ts'
+import { exitCode, labEnvironment, StepError } from '../command.ts'
 import { findLab, type LabState } from '../state.ts'
 
 /** What a verb may use of the terminal. */
@@ -30,6 +30,6 @@ export function handOver(argv: readonly string[], environment: Readonly<Record<s
   return new Promise((resolve, reject) => {
     const child: ChildProcess = spawn(file, args, { stdio: 'inherit', env: labEnvironment(environment) })
     child.on('error', (error) => reject(new StepError(file, error.message)))
-    child.on('exit', (code, signal) => resolve(code ?? (signal === 'SIGINT' ? 130 : 143)))
+    child.on('exit', (code, signal) => resolve(exitCode(code, signal)))
   })
 }
