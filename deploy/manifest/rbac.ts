@@ -55,10 +55,10 @@ export const ALLOCATOR_RIGHTS: Rights = {
     { group: CORE, resources: ['services'], verbs: ['get', ...READ] },
     { group: CORE, resources: ['services/status'], verbs: ['patch'] },
     { group: CORE, resources: ['namespaces'], verbs: READ },
-    { group: GROUP, resources: ['eips'], verbs: READ },
+    // Of an Eip itself only OpenELB's old finalizer is taken off, which its status does not carry.
+    { group: GROUP, resources: ['eips'], verbs: [...READ, 'patch'] },
     { group: GROUP, resources: ['eips/status'], verbs: ['patch'] },
     { group: GROUP, resources: ['addressclaims'], verbs: ['get', ...READ, 'create', 'delete', 'patch'] },
-    { group: GROUP, resources: ['addressclaims/status'], verbs: ['patch'] },
     EVENTS,
   ],
   own: [...leaseOf(CONTROLLER_LEASE), SETTINGS],
