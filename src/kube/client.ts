@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import { type Clock, systemClock } from '../runtime/clock.ts'
+import { type Clock, systemClock, type Timer } from '../runtime/clock.ts'
 import type { Logger } from '../runtime/logger.ts'
 import type { Metrics } from '../runtime/metrics.ts'
 import { type Access, findAccess } from './access.ts'
@@ -37,7 +37,7 @@ export interface WatchRequest {
   readonly signal: AbortSignal
   /** How long the API server keeps the watch open. */
   readonly timeoutMs: number
-  /** The watch counts as dead after this long without a byte (the API server sends a bookmark each minute). */
+  /** The watch ends after this long without a byte: a collection in which nothing happens gives no bookmarks either. */
   readonly idleTimeoutMs: number
   /** Called once the API server has accepted the watch. */
   readonly onOpen?: () => void
@@ -49,7 +49,10 @@ export interface WatchRequest {
 export interface ApiClient {
   /** Resolves with the answer's JSON (`undefined` when it has no body). */
   request<T>(request: ApiRequest): Promise<T>
-  /** Resolves when the API server ends the watch (which is normal), rejects on errors, its ERROR events included. */
+  /**
+   * Resolves when the API server ends the watch or nothing was heard for idleTimeoutMs: both are normal, and opening it again shows
+   * whether the API server is there. Rejects on errors, the API server's ERROR events included, and when it does not open in 10 s.
+   */
   watch(request: WatchRequest): Promise<void>
   /** Ends every exchange that runs (with reason `Aborted`) and all connections. Idempotent. */
   close(): void
@@ -152,14 +155,19 @@ async function sendTwice(connection: Connection, method: string, send: () => Pro
 }
 
 async function watch(connection: Connection, request: WatchRequest): Promise<void> {
-  const { path, query, idleTimeoutMs, timeoutMs, onEvent, onOpen } = request
+  const { path, query, timeoutMs, onEvent, onOpen } = request
   const what = `watch ${path}`
   const bound = bounded(connection, request.signal, what)
-  const silent = () => bound.abort('Timeout', `nothing heard for ${idleTimeoutMs} ms`)
-  let idle = connection.clock.setTimer(idleTimeoutMs, silent)
+  const limit = createLimit(connection.clock)
   const timeoutSeconds = String(Math.max(1, Math.round(timeoutMs / 1000)))
   const url = withQuery(path, { ...query, watch: 'true', allowWatchBookmarks: 'true', timeoutSeconds })
+  let idle = false
+  const onIdle = () => {
+    idle = true
+    bound.abort('Timeout', 'nothing heard')
+  }
   try {
+    limit.set(DEFAULT_TIMEOUT_MS, () => bound.abort('Timeout', `not open within ${DEFAULT_TIMEOUT_MS} ms`))
     const answer = await connection.transport.send({
       method: 'GET',
       path: url,
@@ -173,18 +181,29 @@ async function watch(connection: Connection, request: WatchRequest): Promise<voi
     if (status !== 200) throw answerError(what, status, await readText(answer, what, bound.signal), answer.headers['retry-after'])
     onOpen?.()
     const lines = createLineSplitter((line) => onEvent(parseEvent(line, what)))
+    limit.set(request.idleTimeoutMs, onIdle)
     for await (const chunk of answer) {
-      idle.cancel()
-      idle = connection.clock.setTimer(idleTimeoutMs, silent)
+      limit.set(request.idleTimeoutMs, onIdle)
       lines.push(chunk as Buffer)
     }
   } catch (error) {
-    throw asApiError(error, what, bound.signal)
+    if (!idle) throw asApiError(error, what, bound.signal)
   } finally {
-    idle.cancel()
+    limit.clear()
     bound.release()
     bound.abort('Aborted', 'over')
   }
+}
+
+/** One time limit that can be moved. */
+function createLimit(clock: Clock) {
+  let timer: Timer | undefined
+  const clear = () => timer?.cancel()
+  const set = (ms: number, fn: () => void) => {
+    clear()
+    timer = clock.setTimer(ms, fn)
+  }
+  return { set, clear }
 }
 
 function parseEvent(line: string, what: string): WatchEvent {

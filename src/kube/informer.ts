@@ -58,7 +58,7 @@ export interface InformerOptions<T> {
 const BACKOFF = { baseMs: 100, maxMs: 10_000 } as const
 /** Watches of many processes must not all end in the same second: each asks for 5 to 10 minutes. */
 const SHORTEST_WATCH_MS = 300_000
-/** Two bookmarks are due in this time. */
+/** Two bookmarks are due in this time, if anything happens at all. */
 const IDLE_WATCH_MS = 130_000
 /** A watch that lived this long was a success, however it ended. */
 const HEALTHY_WATCH_MS = 5000
