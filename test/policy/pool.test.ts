@@ -121,7 +121,7 @@ t.test('activePools agrees with the definition, for any pools in any order', asy
       return JSON.stringify([...activePools(shuffled)]) === JSON.stringify([...byDefinition(pools)])
     }),
   )
-  t.notOk(result.failed, fc.defaultReportMessage(result))
+  t.notOk(result.failed, String(fc.defaultReportMessage(result)))
 })
 
 const hexadecimal = (_match: string, a: string, from: string, b: string, to: string) =>

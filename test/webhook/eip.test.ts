@@ -287,5 +287,5 @@ t.test('of overlapping Eips one is admitted, whatever the replicas do meanwhile'
     ),
     { numRuns: 60 },
   )
-  t.notOk(result.failed, fc.defaultReportMessage(result))
+  t.notOk(result.failed, String(fc.defaultReportMessage(result)))
 })
