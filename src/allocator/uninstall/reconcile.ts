@@ -14,7 +14,7 @@ export interface FarewellOptions {
   readonly logger: Logger
 }
 
-const CONCURRENCY = 16
+const CONCURRENCY = 32
 /** Lost races of one Service; nobody of ours writes any more, so one is rare. */
 const TRIES_MAX = 5
 
