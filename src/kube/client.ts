@@ -243,19 +243,23 @@ function bounded(connection: Connection, outer: AbortSignal | undefined, what: s
   return { signal: controller.signal, abort, release }
 }
 
-async function readText(answer: IncomingMessage, what: string, signal: AbortSignal): Promise<string> {
+/** By events: an async iteration of the stream costs a fifth of a small request's time. */
+function readText(answer: IncomingMessage, what: string, signal: AbortSignal): Promise<string> {
   const chunks: Buffer[] = []
   let bytes = 0
-  try {
-    for await (const chunk of answer) {
-      bytes += (chunk as Buffer).length
-      if (bytes > LARGEST_BODY_BYTES) throw new RangeError(`the answer is larger than ${LARGEST_BODY_BYTES} bytes`)
-      chunks.push(chunk as Buffer)
-    }
-  } catch (error) {
-    throw asApiError(error, what, signal)
-  }
-  return Buffer.concat(chunks).toString('utf8')
+  return new Promise((resolve, reject) => {
+    const fail = (error: unknown) => reject(asApiError(error, what, signal))
+    answer.on('data', (chunk: Buffer) => {
+      bytes += chunk.length
+      if (bytes <= LARGEST_BODY_BYTES) chunks.push(chunk)
+      else answer.destroy(new RangeError(`the answer is larger than ${LARGEST_BODY_BYTES} bytes`))
+    })
+    answer.once('end', () => resolve(Buffer.concat(chunks).toString('utf8')))
+    answer.once('error', fail)
+    answer.once('close', () => {
+      if (!answer.complete) fail(Object.assign(new Error('closed before its end'), { code: 'ECONNRESET' }))
+    })
+  })
 }
 
 function parseJson<T>(text: string, what: string, status: number): T {

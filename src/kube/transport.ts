@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import http from 'node:http'
 import https from 'node:https'
+import { createSecureContext } from 'node:tls'
 import type { Clock } from '../runtime/clock.ts'
 import type { Access, Credentials, TlsMaterial } from './access.ts'
 import { ApiError } from './api-error.ts'
@@ -35,6 +36,7 @@ const KEEP_ALIVE_PROBE_MS = 10_000
 const MOST_CONNECTIONS = 64
 
 interface Agents {
+  readonly credentials: Credentials
   readonly fingerprint: string
   readonly requests: http.Agent
   readonly streams: http.Agent
@@ -64,12 +66,13 @@ export function createTransport(findAccess: () => Promise<Access>, clock: Clock)
     }
     return cached.credentials
   }
-  const agentFor = (server: URL, { tls, proxyAgent }: Credentials, stream: boolean): http.Agent => {
-    if (proxyAgent instanceof http.Agent) return proxyAgent
-    const fingerprint = fingerprintOf(tls)
-    if (agents?.fingerprint !== fingerprint) {
-      // Exchanges that run keep the old connections to their end; idle ones time out.
-      agents = { fingerprint, requests: createAgent(server, tls, true), streams: createAgent(server, tls, false) }
+  const agentFor = (server: URL, credentials: Credentials, stream: boolean): http.Agent => {
+    if (credentials.proxyAgent instanceof http.Agent) return credentials.proxyAgent
+    if (agents?.credentials !== credentials) {
+      const fingerprint = fingerprintOf(credentials.tls)
+      // Only a new token: the connections stay. Otherwise exchanges that run keep the old ones to their end; idle ones time out.
+      if (agents?.fingerprint === fingerprint) agents = { ...agents, credentials }
+      else agents = { credentials, fingerprint, ...createAgents(server, credentials.tls) }
       all.add(agents.requests).add(agents.streams)
     }
     return stream ? agents.streams : agents.requests
@@ -102,10 +105,16 @@ function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   })
 }
 
-function createAgent(server: URL, tls: TlsMaterial, reuse: boolean): http.Agent {
-  const options = { keepAlive: reuse, keepAliveMsecs: KEEP_ALIVE_PROBE_MS, timeout: IDLE_CONNECTION_MS, scheduling: 'lifo' as const }
-  const maxSockets = reuse ? MOST_CONNECTIONS : Number.POSITIVE_INFINITY
-  return server.protocol === 'http:' ? new http.Agent({ ...options, maxSockets }) : new https.Agent({ ...options, maxSockets, ...tls })
+function createAgents(server: URL, { ca, cert, key, pfx, passphrase, ...rest }: TlsMaterial): Pick<Agents, 'requests' | 'streams'> {
+  const base = { keepAliveMsecs: KEEP_ALIVE_PROBE_MS, timeout: IDLE_CONNECTION_MS, scheduling: 'lifo' as const }
+  const kept = { ...base, keepAlive: true, maxSockets: MOST_CONNECTIONS }
+  if (server.protocol === 'http:') return { requests: new http.Agent(kept), streams: new http.Agent(base) }
+  // Parsed once; and an agent that is given the texts themselves would join and compare all of them at each request.
+  const secureContext = createSecureContext(
+    Object.fromEntries(Object.entries({ ca, cert, key, pfx, passphrase }).filter(([, value]) => value !== undefined)),
+  )
+  const tls = { ...rest, secureContext }
+  return { requests: new https.Agent({ ...kept, ...tls }), streams: new https.Agent({ ...base, ...tls }) }
 }
 
 function fingerprintOf(tls: TlsMaterial): string {
