@@ -1,0 +1,149 @@
+/** An API server with CRDs and the speaker's rights, three bare nodes on a bridge, and the objects that a kubelet would keep. */
+import { setTimeout as delay } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { rbacObjects, SPEAKER_RIGHTS } from '../../../deploy/manifest/rbac.ts'
+import { type Cluster, type LabNode, startControlPlane } from '../../../lab/cluster.ts'
+import type { AddressClaimObject, AddressClaimSpec } from '../../../src/api/address-claim.ts'
+import { SPEAKER_NAME } from '../../../src/api/names.ts'
+import { type ApiClient, createApiClient } from '../../../src/kube/client.ts'
+import { createObject, getObject, listObjects, patchObject } from '../../../src/kube/objects.ts'
+import { ADDRESS_CLAIMS, EVENTS, NODES, PODS } from '../../../src/kube/resources.ts'
+import { silentLogger } from '../../../src/runtime/logger.ts'
+import { type ArpHost, startArpHost } from './arp-host.ts'
+
+export const OWN = 'openelb-system'
+const INSTALLATION = { namespace: OWN, image: 'none', version: '0.0.0' }
+
+export interface Layer2World {
+  readonly cluster: Cluster
+  readonly api: ApiClient
+  /** Of the speaker's ServiceAccount. */
+  readonly kubeconfig: string
+  readonly client: ArpHost
+  /** MAC address of each node's eth0. */
+  readonly macs: ReadonlyMap<string, string>
+  claim(address: string, spec?: Partial<AddressClaimSpec>): Promise<void>
+  read(address: string): Promise<AddressClaimObject>
+  /** Waits until that node owns the address. */
+  owned(address: string, node: string, timeoutMs?: number): Promise<AddressClaimObject>
+  /** Waits until a claim satisfies `check`. */
+  until(what: string, address: string, check: (claim: AddressClaimObject) => boolean, timeoutMs?: number): Promise<AddressClaimObject>
+  setReady(node: string, ready: boolean): Promise<void>
+  /** `reason message` of every Event about an object of this name. */
+  events(name: string): Promise<readonly string[]>
+  close(): Promise<void>
+}
+
+export async function buildWorld(): Promise<Layer2World> {
+  const cluster = await startControlPlane({ nodes: 3 })
+  try {
+    return await install(cluster)
+  } catch (error) {
+    await cluster.down()
+    throw error
+  }
+}
+
+async function install(cluster: Cluster): Promise<Layer2World> {
+  await cluster.kubectl(['apply', '--server-side', '-f', fileURLToPath(new URL('../../../deploy/crds', import.meta.url))])
+  await cluster.kubectl(['wait', '--for=condition=Established', 'crd', '--all', '--timeout=30s'])
+  const account = { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: SPEAKER_NAME, namespace: OWN } }
+  const items = [{ apiVersion: 'v1', kind: 'Namespace', metadata: { name: OWN } }, account, ...rbacObjects(INSTALLATION, SPEAKER_RIGHTS)]
+  await cluster.kubectl(['apply', '-f', '-'], { input: JSON.stringify({ apiVersion: 'v1', kind: 'List', items }) })
+  const api = createApiClient({ kubeconfigPath: cluster.kubeconfig, userAgent: 'test', logger: silentLogger })
+  const setReady = (node: string, ready: boolean) => markPod(api, node, ready)
+  for (const { name } of cluster.nodes) {
+    await createNode(api, name)
+    await createSpeakerPod(api, name)
+    await setReady(name, true)
+  }
+  const macs = new Map(await Promise.all(cluster.nodes.map(async (node) => [node.name, await macOf(node)] as const)))
+  const client = await startArpHost(cluster.client)
+  const until = waitFor(api)
+  return {
+    cluster,
+    api,
+    kubeconfig: await cluster.serviceAccountKubeconfig(OWN, SPEAKER_NAME),
+    client,
+    macs,
+    setReady,
+    until,
+    claim: (address, spec) => createClaim(api, address, spec),
+    read: (address) => getObject<AddressClaimObject>(api, ADDRESS_CLAIMS, { name: nameOf(address) }),
+    owned: (address, node, timeoutMs) => until(`${node} owns ${address}`, address, ({ status }) => status?.owner?.node === node, timeoutMs),
+    async events(name) {
+      const all = await listObjects<{ involvedObject: { name: string }; reason: string; message: string }>(api, EVENTS)
+      return all.filter(({ involvedObject }) => involvedObject.name === name).map(({ reason, message }) => `${reason} ${message}`)
+    },
+    async close() {
+      await client.close()
+      api.close()
+      await cluster.down()
+    },
+  }
+}
+
+const nameOf = (address: string): string =>
+  address.includes(':')
+    ? address
+        .replace('::', ':0:0:0:0:0:0:')
+        .split(':')
+        .map((group) => group.padStart(4, '0'))
+        .join('-')
+    : address
+
+function waitFor(api: ApiClient): Layer2World['until'] {
+  return async (what, address, check, timeoutMs = 30_000) => {
+    const endMs = performance.now() + timeoutMs
+    for (;;) {
+      const claim = await getObject<AddressClaimObject>(api, ADDRESS_CLAIMS, { name: nameOf(address) })
+      if (check(claim)) return claim
+      if (performance.now() > endMs) throw new Error(`not within ${timeoutMs} ms: ${what}; it is ${JSON.stringify(claim.status)}`)
+      await delay(20)
+    }
+  }
+}
+
+async function createClaim(api: ApiClient, address: string, spec: Partial<AddressClaimSpec> = {}): Promise<void> {
+  const holder = { namespace: 'default', name: `svc-${address.replaceAll(/[.:]/g, '-')}`, uid: `uid-${address}`, ports: [] }
+  await createObject(api, ADDRESS_CLAIMS, {
+    metadata: { name: nameOf(address) },
+    spec: { address, eip: 'pool', protocol: 'layer2', interface: 'eth0', holders: [holder], ...spec },
+  })
+}
+
+const readyCondition = (ready: boolean) => ({
+  status: {
+    conditions: [{ type: 'Ready', status: ready ? 'True' : 'False', reason: 'Test', lastTransitionTime: new Date().toISOString() }],
+  },
+})
+
+async function createNode(api: ApiClient, name: string): Promise<void> {
+  await createObject(api, NODES, { metadata: { name } })
+  await patchObject(api, NODES, { name }, readyCondition(true), { type: 'merge', subresource: 'status' })
+}
+
+export async function createSpeakerPod(api: ApiClient, node: string): Promise<void> {
+  await createObject(api, PODS, {
+    metadata: { name: `openelb-speaker-${node}`, namespace: OWN, labels: { app: 'openelb', component: 'speaker' } },
+    spec: {
+      nodeName: node,
+      serviceAccountName: SPEAKER_NAME,
+      automountServiceAccountToken: false,
+      terminationGracePeriodSeconds: 600,
+      containers: [{ name: 'speaker', image: 'none' }],
+    },
+  })
+}
+
+async function markPod(api: ApiClient, node: string, ready: boolean): Promise<void> {
+  const ref = { name: `openelb-speaker-${node}`, namespace: OWN }
+  await patchObject(api, PODS, ref, readyCondition(ready), { type: 'merge', subresource: 'status' })
+}
+
+async function macOf(node: LabNode): Promise<string> {
+  const { stdout } = await node.exec(['ip', '-o', 'link', 'show', 'eth0'])
+  const mac = /link\/ether ([0-9a-f:]{17})/.exec(stdout)?.[1]
+  if (mac === undefined) throw new Error(`no MAC in ${stdout}`)
+  return mac
+}

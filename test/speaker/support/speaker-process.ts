@@ -1,0 +1,54 @@
+/** Speaker processes in the namespaces of a lab, with no more rights than the manifest gives them. */
+import { fileURLToPath } from 'node:url'
+import type { LabNode } from '../../../lab/cluster.ts'
+import { type LineProcess, startLines } from './process-lines.ts'
+
+const MAIN = fileURLToPath(new URL('../../../src/speaker/main.ts', import.meta.url))
+export const METRICS_PORT = 50053
+
+interface LogLine {
+  readonly msg: string
+  readonly level: string
+  readonly [field: string]: unknown
+}
+
+export interface SpeakerProcess extends LineProcess<LogLine> {
+  page(path: '/readyz' | '/healthz' | '/metrics'): Promise<{ readonly status: number; readonly text: string }>
+  said(message: string, timeoutMs?: number): Promise<LogLine>
+}
+
+/** Root with NET_RAW and no other capability, as in the Pod. */
+const RIGHTS = ['setpriv', '--bounding-set=-all,+net_raw', '--inh-caps=-all', '--no-new-privs']
+
+/** Starts a speaker on a node and waits until it has read the cluster. */
+export async function startSpeaker(
+  node: LabNode,
+  kubeconfig: string,
+  flags: readonly string[] = ['--enable-layer2'],
+): Promise<SpeakerProcess> {
+  const argv = [
+    ...node.enter,
+    ...RIGHTS,
+    process.execPath,
+    MAIN,
+    `--kubeconfig=${kubeconfig}`,
+    `--metrics-addr=${node.ip}:${METRICS_PORT}`,
+    '--log-level=debug',
+    ...flags,
+  ]
+  const lines = startLines<LogLine>(argv, 'stderr', {
+    NODE_NAME: node.name,
+    OPENELB_NAMESPACE: 'openelb-system',
+    POD_NAME: `openelb-speaker-${node.name}`,
+  })
+  const said = (message: string, timeoutMs?: number) => lines.next(`"${message}" of ${node.name}`, ({ msg }) => msg === message, timeoutMs)
+  await said('the cluster is read')
+  return {
+    ...lines,
+    said,
+    async page(path) {
+      const answer = await fetch(`http://${node.ip}:${METRICS_PORT}${path}`)
+      return { status: answer.status, text: await answer.text() }
+    },
+  }
+}

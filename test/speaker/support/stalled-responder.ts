@@ -1,0 +1,24 @@
+/**
+ * Answers for one address while its main thread does nothing but count: what a burst of JSON does to a process, for as long as the test
+ * wants. Usage: node stalled-responder.ts INTERFACE ADDRESS; prints {"stalled": true} and never comes back.
+ */
+import { parseIp } from '../../../src/addr/ip.ts'
+import { systemClock } from '../../../src/runtime/clock.ts'
+import { silentLogger } from '../../../src/runtime/logger.ts'
+import { interfacesOf } from '../../../src/speaker/host.ts'
+import { openLibc } from '../../../src/speaker/io/libc.ts'
+import { openNetlink } from '../../../src/speaker/io/netlink.ts'
+import { createLayer2Announcer } from '../../../src/speaker/layer2/announcer.ts'
+
+const [name = '', text = ''] = process.argv.slice(2)
+const libc = openLibc()
+const found = interfacesOf(openNetlink(libc).ask({ kind: 'get-links' })).find((one) => one.name === name)
+const ip = parseIp(text)
+if (found?.mac === undefined || !ip.ok) throw new Error('usage: INTERFACE ADDRESS')
+const announcer = createLayer2Announcer({ libc, clock: systemClock, logger: silentLogger, random: Math.random })
+const carrier = { index: found.index, name, mac: found.mac }
+announcer.announce([{ text, address: Number(ip.value.value), interface: carrier, burst: '1' }])
+while (announcer.counters.global('installed') === 0) await systemClock.sleep(5)
+await systemClock.sleep(100)
+process.stdout.write('{"stalled":true}\n')
+for (let turn = 0; ; turn++) if (turn < 0) break
