@@ -33,7 +33,12 @@ export function kubernetesVersions(): string[] {
  * official downloads with their published checksum, and `go build` of the public modules. Says what it does through `log`.
  * Rejects with a StepError when a program cannot be had in any of these ways.
  */
-export async function ensureBinaries(names: readonly BinaryName[], kubernetes: string, log: (line: string) => void): Promise<Binaries> {
+export async function ensureBinaries(
+  names: readonly BinaryName[],
+  kubernetes: string,
+  log: (line: string) => void,
+  signal?: AbortSignal,
+): Promise<Binaries> {
   const search = await startSearch(kubernetes)
   const found: Record<string, string> = {}
   for (const name of names) {
@@ -46,7 +51,7 @@ export async function ensureBinaries(names: readonly BinaryName[], kubernetes: s
     for (const [name, path] of await download(search, missing, log)) found[name] = path
     missing = names.filter((name) => found[name] === undefined)
   }
-  for (const [at, name] of missing.entries()) found[name] = await build(search, name, `${at + 1} of ${missing.length}`, log)
+  for (const [at, name] of missing.entries()) found[name] = await build(search, name, `${at + 1} of ${missing.length}`, { log, signal })
   return found
 }
 
@@ -145,7 +150,12 @@ async function download(
 }
 
 /** One program per `go build`: memory stays under 2 GB, and an interrupted run resumes with what is missing. */
-async function build(search: Search, name: BinaryName, position: string, log: (line: string) => void): Promise<string> {
+async function build(
+  search: Search,
+  name: BinaryName,
+  position: string,
+  { log, signal }: { log: (line: string) => void; signal: AbortSignal | undefined },
+): Promise<string> {
   const folder = search.built
   if (search.goVersion === undefined || folder === undefined) {
     throw new StepError(
@@ -163,7 +173,12 @@ async function build(search: Search, name: BinaryName, position: string, log: (l
     const argv = ['go', 'build', ...buildFlags(name, search.kubernetes), '-o', part, BINARIES[name]]
     // The module proxy may only be reachable through the user's own proxy settings.
     const env = { ...process.env, CGO_ENABLED: '0', GOWORK: 'off' }
-    await must(`go build of ${name}`, argv, { cwd: join(SOURCES, search.kubernetes), env, timeoutMs: BUILD_TIMEOUT_MS })
+    await must(`go build of ${name}`, argv, {
+      cwd: join(SOURCES, search.kubernetes),
+      env,
+      timeoutMs: BUILD_TIMEOUT_MS,
+      ...(signal === undefined ? {} : { signal }),
+    })
     renameSync(part, output)
   } finally {
     clearInterval(timer)

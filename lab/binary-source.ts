@@ -47,7 +47,7 @@ export function builtFolder(
 
 /** Whether the output of `NAME --version` says the wanted version: exact for Kubernetes, any 3.5 or later for etcd. */
 export function versionMatches(name: BinaryName, output: string, kubernetes: string): boolean {
-  if (name !== 'etcd') return new RegExp(`(?:Kubernetes |Client Version: )v${kubernetes.replaceAll('.', '\\.')}(?![\\w.])`).test(output)
+  if (name !== 'etcd') return new RegExp(`(?:Kubernetes |Client Version: )v${kubernetes.replaceAll('.', '\\.')}(?![\\w.-])`).test(output)
   const [, major, minor] = /etcd Version: (\d+)\.(\d+)/.exec(output) ?? []
   return Number(major) === 3 && Number(minor) >= 5
 }

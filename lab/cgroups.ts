@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { sleep } from './command.ts'
+import { setTimeout as sleep } from 'node:timers/promises'
 
 const ROOT = '/sys/fs/cgroup'
 const REMOVE_TRIES = 50

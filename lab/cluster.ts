@@ -80,7 +80,7 @@ async function start(tier: Tier, options: LabOptions): Promise<Cluster> {
   if (refusal !== undefined) throw new StepError('lab', refusal)
   await ensureRequirements(tier, { install: options.install ?? true, log })
   const names = tier === 'cluster' || options.controllers === true ? ALL_BINARIES : CONTROL_PLANE_BINARIES
-  const binaries = await ensureBinaries(names, kubernetes, log)
+  const binaries = await ensureBinaries(names, kubernetes, log, options.signal)
   const images = tier === 'cluster' ? await sandboxImages(`${labCache()}/images`) : []
   await tearDownOrphans(log)
   const owner = options.persistent === true ? undefined : identify(process.pid)

@@ -1,5 +1,7 @@
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { constants } from 'node:os'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { childrenOf, identify, signalProcess } from './process-table.ts'
 
 export interface CommandResult {
   /** Exit code; 128 + n when signal n ended the command, as shells say it. */
@@ -49,7 +51,6 @@ export function run(argv: readonly string[], options: CommandOptions = {}): Prom
       env: { ...labEnvironment(), ...options.env },
       stdio: ['pipe', 'pipe', 'pipe'],
       ...(options.signal === undefined ? {} : { signal: options.signal, killSignal: 'SIGKILL' as const }),
-      timeout: options.timeoutMs ?? DEFAULT_TIMEOUT_MS,
     })
     const out: Buffer[] = []
     const errors: Buffer[] = []
@@ -58,8 +59,15 @@ export function run(argv: readonly string[], options: CommandOptions = {}): Prom
     // A command that exits without reading its input is no failure of ours.
     child.stdin.on('error', () => undefined)
     child.stdin.end(options.input ?? '')
-    child.on('error', (error) => reject(new Error(`cannot run ${file}: ${error.message}`)))
+    const timer = setTimeout(() => killWithChildren(child), options.timeoutMs ?? DEFAULT_TIMEOUT_MS)
+    child.on('error', (error) => {
+      clearTimeout(timer)
+      // The pipes of a child that never was would keep this process here.
+      for (const pipe of child.stdio) pipe?.destroy()
+      reject(new Error(`cannot run ${file}: ${error.message}`))
+    })
     child.on('close', (code, signal) => {
+      clearTimeout(timer)
       resolve({
         code: exitCode(code, signal),
         stdout: Buffer.concat(out).toString(),
@@ -67,6 +75,13 @@ export function run(argv: readonly string[], options: CommandOptions = {}): Prom
       })
     })
   })
+}
+
+/** nsenter waits for a child of its own when it enters a process table, and passes no signal on. */
+function killWithChildren(child: ChildProcess): void {
+  const inside = child.pid === undefined ? [] : childrenOf(child.pid).map(identify)
+  child.kill('SIGKILL')
+  for (const found of inside) if (found !== undefined) signalProcess(found, 'SIGKILL')
 }
 
 /** One number for both ways to end: 128 + n for signal n, as shells say it. */
@@ -86,10 +101,6 @@ export async function must(step: string, argv: readonly string[], options: Comma
 
 export function lastLines(text: string, count: number = STDERR_LINES): string {
   return text.trim().split('\n').slice(-count).join('\n')
-}
-
-export function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms))
 }
 
 /** Asks `probe` until it answers with a value. Rejects with a StepError after `timeoutMs`, with the last reason `probe` gave by throwing. */

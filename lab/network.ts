@@ -58,7 +58,8 @@ export async function setCable(layout: Layout, namespace: string, state: 'up' | 
 /** Removes the namespaces (their interfaces go with them) and the host's interface; what is already gone is no error. */
 export async function deleteNetwork(link: string, namespaces: readonly string[]): Promise<void> {
   await run(['ip', 'link', 'del', link])
-  for (const name of namespaces) await run(['ip', 'netns', 'del', name])
+  // -force goes on after a line that fails.
+  await run(['ip', '-force', '-batch', '-'], { input: lines(namespaces.map((name) => `netns del ${name}`)) })
 }
 
 /** The argv prefix that runs a command in a network namespace (never `ip netns exec`: it remounts /sys and hides the cgroups). */

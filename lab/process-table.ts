@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs'
-import { sleep } from './command.ts'
+import { setTimeout as sleep } from 'node:timers/promises'
 
 /** A process that cannot be mistaken for a later one with the same pid. */
 export interface ProcessIdentity {

@@ -35,7 +35,8 @@ export async function tearDownOrphans(log: (line: string) => void): Promise<void
   for (const lab of listLabs()) {
     if (lab.owner === undefined || (lab.bootId === boot && isAlive(lab.owner))) continue
     log(`removing lab ${lab.name}: what started it is gone`)
-    await tearDown(lab)
+    // Its own start and end matter more than somebody else's rest: that is said and left.
+    await tearDown(lab).catch((error: Error) => log(error.message))
   }
 }
 
