@@ -53,7 +53,7 @@ export async function findAccess({ kubeconfigPath, env, serviceAccountDir }: Acc
 
 /**
  * The ServiceAccount's files, read anew each time: the kubelet replaces the token within its hour. These few lines stand here, and not
- * a call of client-node, because importing it costs every Pod 85 MB and 0.6 s (docs/decisions/0001).
+ * a call of client-node, because importing it costs every Pod 70 MB and 0.7 s of CPU (docs/decisions/0001).
  */
 function inCluster(env: AccessOptions['env'], dir: string): Access {
   const host = env['KUBERNETES_SERVICE_HOST'] ?? ''
