@@ -4,7 +4,7 @@ import { lineCoverage, readCoverage } from './coverage.ts'
 import { isShell } from './rooms.ts'
 import { readSourceFiles } from './source-file.ts'
 import { progress, ROOT, runProgram } from './step.ts'
-import { addTally, createTapReader, type Tally } from './tap-stream.ts'
+import { addTally, createTapReader, failuresOf, type Tally } from './tap-stream.ts'
 
 type Print = (text: string) => void
 
@@ -34,7 +34,7 @@ export function findTests(): { units: string[]; scenarios: Map<string, string> }
 export async function runUnits(files: readonly string[], print: Print): Promise<Tally> {
   const reader = createTapReader((point) => {
     print(progress(point.name, { ok: point.ok, reason: 'see below', seconds: point.seconds }))
-    if (!point.ok) print(point.text)
+    if (!point.ok) print(failuresOf(point.text))
   })
   const tap = ['node_modules/tap/dist/esm/run.mjs', 'run', '--reporter=tap', '--timeout=120']
   const coverage = ['--allow-incomplete-coverage', '--coverage-report=json-summary']
@@ -61,7 +61,7 @@ export async function runScenario(name: string, file: string, print: Print): Pro
   print(`scenario ${name} (at most ${limitS} s)`)
   const reader = createTapReader((point) => {
     print(`  ${progress(point.name, { ok: point.ok, reason: 'see below', seconds: point.seconds })}`)
-    if (!point.ok) print(point.text)
+    if (!point.ok) print(failuresOf(point.text))
   })
   // The runner bounds the time; tap's own bound is set beyond it, so that one of the two speaks.
   const env = { TAP_TIMEOUT: String(limitS * 2) }

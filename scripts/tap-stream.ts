@@ -53,3 +53,14 @@ function toTally([, total = '0', pass = '0', fail = '0']: RegExpExecArray): Tall
   const skipped = Math.max(0, Number(total) - Number(pass) - failed)
   return { passed: Number(pass) + skipped, failed }
 }
+
+/** Lines that say that all is well, or where one is. */
+const QUIET = /^\s*(ok \d+|# Subtest|# time=|# \{ total|\d+\.\.\d+|\}$|TAP version|$)/
+
+/** Of what a stream said: the tests that failed with their details, and what was printed besides. */
+export function failuresOf(text: string): string {
+  return text
+    .split('\n')
+    .filter((line) => !QUIET.test(line))
+    .join('\n')
+}

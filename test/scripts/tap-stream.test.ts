@@ -1,7 +1,7 @@
 import t from 'tap'
 import { lineCoverage } from '../../scripts/coverage.ts'
 import { runProgram } from '../../scripts/step.ts'
-import { createTapReader, type TestPoint } from '../../scripts/tap-stream.ts'
+import { createTapReader, failuresOf, type TestPoint } from '../../scripts/tap-stream.ts'
 
 function read(text: string) {
   const points: TestPoint[] = []
@@ -33,6 +33,7 @@ ok 2 - two { is # no brace # time=2s
   )
   t.match(points[0]?.text, /inner failure/)
   t.notMatch(points[0]?.text, /at: here/, 'details of a failure follow its line')
+  t.equal(failuresOf(points[0]?.text ?? '').trim(), 'not ok 2 - inner failure\nnot ok 1 - one')
   t.same(tally, { passed: 5, failed: 2 })
 })
 
