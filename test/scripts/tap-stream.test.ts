@@ -33,7 +33,7 @@ ok 2 - two { is # no brace # time=2s
   )
   t.match(points[0]?.text, /inner failure/)
   t.notMatch(points[0]?.text, /at: here/, 'details of a failure follow its line')
-  t.equal(failuresOf(points[0]?.text ?? '').trim(), 'not ok 2 - inner failure\nnot ok 1 - one')
+  t.equal(failuresOf(points[0]?.text ?? '').trim(), 'not ok 2 - inner failure\nnot ok 1 - one # time=1500.5ms')
   t.same(tally, { passed: 5, failed: 2 })
 })
 
