@@ -5,9 +5,9 @@ import { lastOwnerOf, type Report, reportPatch, type StatusPatch, takePatch, yie
 import { type ClusterFacts, type Electorate, electorateOf } from './facts.ts'
 import type { HostFacts } from './host.ts'
 import type { Layer2Line } from './layer2/table.ts'
+import type { ClaimMemory } from './memory.ts'
 import { decideOwnership, type Ownership } from './ownership.ts'
 import { isReporter, isUnreported, reportOf } from './report.ts'
-import type { Vacancies } from './vacancies.ts'
 
 /** How often an address that nobody answers for, and nobody has reported, is looked at again. */
 const UNREPORTED_LOOK_MS = 1000
@@ -40,8 +40,8 @@ export interface Desired {
   readonly wakeInMs: number | undefined
 }
 
-/** Decides one claim. `vacancies` remembers since when this node has seen the address without an owner that may answer. */
-export function decideClaim(claim: AddressClaimObject, facts: SpeakerFacts, vacancies: Vacancies): Decision {
+/** Decides one claim. `memory` remembers since when this node has seen the address without an owner that may answer. */
+export function decideClaim(claim: AddressClaimObject, facts: SpeakerFacts, memory: ClaimMemory): Decision {
   const { self, cluster, leaving, nowMs } = facts
   const { name } = claim.metadata
   const electorate = electorateOf(claim, cluster)
@@ -52,13 +52,14 @@ export function decideClaim(claim: AddressClaimObject, facts: SpeakerFacts, vaca
     ability: abilityFor(claim.spec, facts.host, facts.layer2),
     owner: claim.status?.owner,
     lastOwner: lastOwnerOf(claim),
-    nodes: () => cluster.nodes.keys(),
+    nodes: cluster.nodeNames,
+    order: () => memory.order(name, cluster.nodeNames, claim.spec.address),
     complete: electorate.complete,
     eligibility: electorate.eligibility,
-    vacantForMs: (vacancy) => vacancies.forMs(name, vacancy, nowMs),
+    vacantForMs: (vacancy) => memory.vacantForMs(name, vacancy, nowMs),
   })
-  if (ownership.kind === 'answer' || (ownership.kind === 'silent' && ownership.reason === 'owned-elsewhere')) vacancies.forget(name)
-  return { ownership, report: reportFor(claim, ownership, electorate, facts, vacancies) }
+  if (ownership.kind === 'answer' || (ownership.kind === 'silent' && ownership.reason === 'owned-elsewhere')) memory.forget(name)
+  return { ownership, report: reportFor(claim, ownership, electorate, facts, memory) }
 }
 
 function reportFor(
@@ -66,11 +67,11 @@ function reportFor(
   ownership: Ownership,
   electorate: Electorate,
   facts: SpeakerFacts,
-  vacancies: Vacancies,
+  memory: ClaimMemory,
 ): Report | undefined {
   const { self, cluster, leaving, nowMs } = facts
   if (leaving || ownership.kind !== 'silent' || ownership.reason === 'owned-elsewhere') return undefined
-  const unownedForMs = claim.status?.owner === undefined ? vacancies.forMs(claim.metadata.name, 'unowned', nowMs) : 0
+  const unownedForMs = claim.status?.owner === undefined ? memory.vacantForMs(claim.metadata.name, 'unowned', nowMs) : 0
   const report = reportOf(claim, ownership, electorate, cluster, unownedForMs)
   // The election of the reporter hashes every node's name: not for a claim that says it already.
   if (report === undefined || reportPatch(claim, report, '') === undefined) return undefined
@@ -78,12 +79,12 @@ function reportFor(
 }
 
 /** The whole set that this node must say, and its part in every claim, each with its reason. */
-export function desired(claims: Iterable<AddressClaimObject>, facts: SpeakerFacts, vacancies: Vacancies): Desired {
+export function desired(claims: Iterable<AddressClaimObject>, facts: SpeakerFacts, memory: ClaimMemory): Desired {
   const layer2: Layer2Line[] = []
   const decisions = new Map<string, Decision>()
   let wakeInMs: number | undefined
   for (const claim of claims) {
-    const decision = decideClaim(claim, facts, vacancies)
+    const decision = decideClaim(claim, facts, memory)
     const { ownership } = decision
     decisions.set(claim.metadata.name, decision)
     if (ownership.kind === 'answer') layer2.push(lineOf(ownership.ability, ownership.epoch, facts.host))

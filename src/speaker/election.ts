@@ -1,11 +1,11 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 
 /**
  * The number by which a node stands in the queue for an address: SHA-256 of `node#address` as hex text. OpenELB and MetalLB use the same,
  * so a cluster that changes over to us keeps its owners. `address` is the canonical text.
  */
 export function electionScore(node: string, address: string): string {
-  return createHash('sha256').update(`${node}#${address}`).digest('hex')
+  return hash('sha256', `${node}#${address}`, 'hex')
 }
 
 /**

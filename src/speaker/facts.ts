@@ -5,6 +5,8 @@ import { type Eligibility, nodeEligibility } from '../policy/eligibility.ts'
 /** What every speaker sees of the cluster. All of them must build the same from the same objects: the election depends on it. */
 export interface ClusterFacts {
   readonly nodes: ReadonlyMap<string, NodeObject>
+  /** The keys of `nodes`; the same array for as long as they are the same. */
+  readonly nodeNames: readonly string[]
   /** The speakers' Pods by the node that they are bound to. */
   readonly speakerPods: ReadonlyMap<string, readonly PodObject[]>
   /** Undefined when the Service is not known (its claim is about to be released). */

@@ -85,11 +85,12 @@ function shutdownSteps(parts: ReturnType<typeof createParts>, starting: AbortCon
     { name: 'start', close: () => starting.abort() },
     { name: 'hand over', close: () => speaker.handOver(HAND_OVER_MS) },
     { name: 'layer 2', close: () => layer2?.close() },
+    { name: 'events', close: recorder.close, timeoutMs: 1200 },
+    // Ends what is still on its way, so that nothing below waits for an API server that is away.
+    { name: 'client', close: client.close },
     { name: 'writes', close: speaker.close, timeoutMs: 500 },
-    { name: 'events', close: recorder.close, timeoutMs: 500 },
     { name: 'watches', close: cluster.close, timeoutMs: 500 },
     { name: 'health', close: () => health?.close(), timeoutMs: 500 },
-    { name: 'client', close: client.close },
     { name: 'host', close: host.close },
   ]
 }

@@ -1,7 +1,7 @@
 import type { Eligibility, Ineligibility } from '../policy/eligibility.ts'
 import type { Result } from '../result.ts'
 import type { Ability } from './ability.ts'
-import { electionOrder, electionScore, patienceMs } from './election.ts'
+import { electionScore, patienceMs } from './election.ts'
 import type { Inability, Silence } from './silence.ts'
 
 /** Everything that this node's part in the ownership of one address depends on. */
@@ -17,7 +17,9 @@ export interface Contest {
   /** While nobody is recorded: the last one that was, which gave the address up because it could not serve. */
   readonly lastOwner: string | undefined
   /** Every node of the cluster. */
-  readonly nodes: () => Iterable<string>
+  readonly nodes: readonly string[]
+  /** The same in the order of the address. */
+  readonly order: () => readonly string[]
   readonly complete: boolean
   readonly eligibility: (node: string) => Eligibility
   /** How long this node has seen this very vacancy (the text names it), in milliseconds; 0 at the first look. */
@@ -79,7 +81,7 @@ function asUnableOwner({ vacantForMs, owner }: Contest, reason: Inability): Owne
 
 /** Whether a node other than this one may own the address. */
 export function hasSuccessor({ nodes, self, eligibility }: Pick<Contest, 'nodes' | 'self' | 'eligibility'>): boolean {
-  for (const node of nodes()) if (node !== self && eligibility(node).eligible) return true
+  for (const node of nodes) if (node !== self && eligibility(node).eligible) return true
   return false
 }
 
@@ -89,24 +91,28 @@ function asSuccessor(contest: Contest, departure: Departure | undefined, vacancy
   if (!ability.ok) return { kind: 'silent', reason: ability.error }
   const standing = eligibility(self)
   if (!standing.eligible) return { kind: 'silent', reason: standing.reason }
-  const rank = queueOf(contest, departure).indexOf(self)
+  const rank = rankOf(contest, departure)
   const waitMs = patienceMs(rank, electionScore(self, address)) - contest.vacantForMs(vacancy)
   if (waitMs <= 0) return { kind: 'take', ability: ability.value, departure }
   return { kind: 'silent', reason: 'first-choice-first', wakeInMs: waitMs }
 }
 
 /**
- * Who stands before whom. For an address that nobody has owned yet, a speaker that is still starting keeps its place: after an install or
+ * How many nodes stand before this one. For an address that nobody has owned yet, a speaker that is still starting keeps its place: after an install or
  * an upgrade the addresses then spread as the order says, instead of all going to the speaker that was ready first. When an owner has
  * failed nobody waits for a speaker that is not there. A node that just gave the address up is passed over by the others.
  */
-function queueOf({ nodes, address, self, eligibility, lastOwner, owner }: Contest, departure: Departure | undefined): readonly string[] {
+function rankOf({ order, self, eligibility, lastOwner, owner }: Contest, departure: Departure | undefined): number {
   const isFirstTime = owner === undefined && lastOwner === undefined && departure === undefined
   const stands = (node: string): boolean => {
-    if (node === self) return true
     if (owner === undefined && node === lastOwner) return false
     const standing = eligibility(node)
     return standing.eligible || (isFirstTime && standing.reason === 'speaker-not-ready')
   }
-  return electionOrder([...nodes()].filter(stands), address)
+  let rank = 0
+  for (const node of order()) {
+    if (node === self) break
+    if (stands(node)) rank++
+  }
+  return rank
 }

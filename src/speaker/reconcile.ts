@@ -15,8 +15,8 @@ import { electorateOf } from './facts.ts'
 import type { ClusterWatch } from './io/cluster.ts'
 import type { HostWatch } from './io/interfaces.ts'
 import { createJournal, type Journal } from './journal.ts'
+import { type ClaimMemory, createClaimMemory } from './memory.ts'
 import { hasSuccessor } from './ownership.ts'
-import { createVacancies, type Vacancies } from './vacancies.ts'
 
 export interface SpeakerOptions {
   readonly self: string
@@ -47,6 +47,9 @@ export interface Speaker {
 
 /** Changes that come within this time are looked at together. */
 const SETTLE_MS = 5
+/** With very many claims a look takes long: this many times as long passes before the next one, up to LONGEST_SETTLE_MS. */
+const REST = 4
+const LONGEST_SETTLE_MS = 500
 /** A look at everything that nothing asked for: a lost wake-up must not last. */
 const LONGEST_SLEEP_MS = 10_000
 const WRITES_AT_ONCE = 8
@@ -61,13 +64,15 @@ interface State {
   closed: boolean
   timer: Timer | undefined
   dueMs: number
+  /** How long the last look took. */
+  lookMs: number
   latest: Desired | undefined
 }
 
 interface Parts {
   readonly options: SpeakerOptions
   readonly state: State
-  readonly vacancies: Vacancies
+  readonly memory: ClaimMemory
   readonly journal: Journal
   readonly writes: ReconcileLoop
   /** By claim, the version of it that the last successful write was made from: until the watch shows a newer one there is nothing to do. */
@@ -77,7 +82,7 @@ interface Parts {
 /** Creates the loop. It does nothing before start(). */
 export function createSpeaker(options: SpeakerOptions): Speaker {
   const { clock, logger, metrics } = options
-  const state: State = { started: false, leaving: false, closed: false, timer: undefined, dueMs: Infinity, latest: undefined }
+  const state: State = { started: false, leaving: false, closed: false, timer: undefined, dueMs: Infinity, lookMs: 0, latest: undefined }
   const writes = createReconcileLoop({
     name: 'claim-status',
     reconcile: (key) => write(parts, key),
@@ -87,9 +92,9 @@ export function createSpeaker(options: SpeakerOptions): Speaker {
     clock,
     metrics,
   })
-  const parts: Parts = { options, state, vacancies: createVacancies(), journal: createJournal(logger), writes, writtenFrom: new Map() }
+  const parts: Parts = { options, state, memory: createClaimMemory(), journal: createJournal(logger), writes, writtenFrom: new Map() }
   return {
-    wake: () => lookIn(parts, SETTLE_MS),
+    wake: () => lookIn(parts, Math.min(LONGEST_SETTLE_MS, Math.max(SETTLE_MS, REST * state.lookMs))),
     removed: (claim) => removed(parts, claim),
     checks: () => checksOf(parts),
     async start(signal) {
@@ -122,14 +127,16 @@ function look(parts: Parts): void {
   const { state, options, journal, writes } = parts
   state.timer?.cancel()
   state.dueMs = Infinity
+  const beganMs = options.clock.monotonicMs()
   options.host.follow(routesNeeded([...options.cluster.claims.values()].map(({ spec }) => spec)))
-  const latest = desired(options.cluster.claims.values(), factsNow(parts), parts.vacancies)
+  const latest = desired(options.cluster.claims.values(), factsNow(parts), parts.memory)
   state.latest = latest
   options.announcers.layer2?.announce(latest.layer2)
   for (const [name, decision] of latest.decisions) {
     journal.decided(name, decision.ownership)
     if (asksForWrite(parts, name, decision)) writes.add(name)
   }
+  state.lookMs = options.clock.monotonicMs() - beganMs
   lookIn(parts, Math.min(latest.wakeInMs ?? LONGEST_SLEEP_MS, LONGEST_SLEEP_MS))
 }
 
@@ -153,10 +160,10 @@ function asksForWrite({ options, writtenFrom }: Parts, name: string, { ownership
 
 /** Decides once more, from the newest facts, and writes. Whoever loses the compare-and-swap sees the winner by the watch. */
 async function write(parts: Parts, name: string): Promise<void> {
-  const { options, vacancies, writtenFrom, journal } = parts
+  const { options, memory, writtenFrom, journal } = parts
   const claim = options.cluster.claims.get(name)
   if (claim === undefined || writtenFrom.get(name) === claim.metadata.resourceVersion) return
-  const decision = decideClaim(claim, factsNow(parts), vacancies)
+  const decision = decideClaim(claim, factsNow(parts), memory)
   const patch = patchFor(claim, decision, options.self, new Date(options.clock.nowMs()).toISOString())
   if (patch === undefined) return
   try {
@@ -189,9 +196,9 @@ const serviceOf = ({ namespace, name, uid }: { namespace: string; name: string; 
   metadata: { namespace, name, uid },
 })
 
-function removed({ options: { recorder, self }, vacancies, writtenFrom, journal }: Parts, claim: AddressClaimObject): void {
+function removed({ options: { recorder, self }, memory, writtenFrom, journal }: Parts, claim: AddressClaimObject): void {
   const { name } = claim.metadata
-  vacancies.forget(name)
+  memory.forget(name)
   writtenFrom.delete(name)
   journal.forget(name)
   if (claim.status?.owner?.node !== self) return
@@ -228,7 +235,7 @@ function isAnyoneComing({ options: { self, cluster } }: Parts, passedMs: number)
   const own = [...cluster.claims.values()].filter(({ status }) => status?.owner?.node === self)
   return own.some((claim) => {
     const { eligibility } = electorateOf(claim, facts)
-    if (!hasSuccessor({ self, eligibility, nodes: () => facts.nodes.keys() })) return false
+    if (!hasSuccessor({ self, eligibility, nodes: facts.nodeNames })) return false
     return passedMs < DELETION_SEEN_WITHIN_MS || !eligibility(self).eligible
   })
 }

@@ -3,8 +3,8 @@ import { AddressClaim, type AddressClaimStatus } from '../../src/api/address-cla
 import { lastOwnerOf, nextEpoch, takePatch, yieldPatch } from '../../src/speaker/claim-status.ts'
 import { type Decision, decideClaim, desired, patchFor, type SpeakerFacts } from '../../src/speaker/desired.ts'
 import { electionOrder } from '../../src/speaker/election.ts'
+import { createClaimMemory } from '../../src/speaker/memory.ts'
 import { conditionReason, explainSilence } from '../../src/speaker/silence.ts'
-import { createVacancies } from '../../src/speaker/vacancies.ts'
 import { type ClusterShape, claimObject, clusterFacts, ETH0, hostFacts } from './support/objects.ts'
 
 const NOW = '2026-11-21T02:00:00.000Z'
@@ -93,10 +93,10 @@ const factsOf = ({ self = FIRST, cluster, layer2 = true, down = false, leaving =
 })
 
 function reportAfter(ms: number, situation: Situation): Decision['report'] {
-  const vacancies = createVacancies()
+  const memory = createClaimMemory()
   const claim = situation.claim ?? claimObject(ADDRESS)
-  decideClaim(claim, factsOf(situation, 0), vacancies)
-  return decideClaim(claim, factsOf(situation, ms), vacancies).report
+  decideClaim(claim, factsOf(situation, 0), memory)
+  return decideClaim(claim, factsOf(situation, ms), memory).report
 }
 
 t.test('an address that nobody announces is reported, by one node, once', async (t) => {
@@ -133,7 +133,7 @@ t.test('the whole set: lines, decisions and when to look again', async (t) => {
     claimObject('255.255.255.254', {}, { owner: { node: 'n1', interface: 'eth0', epoch: 1, since: NOW } }),
   ]
   const facts = factsOf({ self: 'n1' }, 0)
-  const wanted = desired(claims, { ...facts, host: { ...facts.host, linkUps: new Map([[2, 3]]) } }, createVacancies())
+  const wanted = desired(claims, { ...facts, host: { ...facts.host, linkUps: new Map([[2, 3]]) } }, createClaimMemory())
   const eth0 = { index: 2, name: 'eth0', mac: ETH0.mac }
   t.same(wanted.layer2, [
     { text: '10.251.0.240', address: 0x0afb00f0, interface: eth0, burst: '7 02:00:00:00:00:01 3' },
@@ -144,7 +144,7 @@ t.test('the whole set: lines, decisions and when to look again', async (t) => {
     claims.map(({ metadata }) => metadata.name),
   )
   t.ok(wanted.wakeInMs !== undefined && wanted.wakeInMs >= 2000 && wanted.wakeInMs < 2500, 'n1 is second for .242')
-  const settled = desired(claims.slice(0, 2), facts, createVacancies())
+  const settled = desired(claims.slice(0, 2), facts, createClaimMemory())
   t.equal(settled.wakeInMs, undefined)
   t.ok(
     [...settled.decisions.values()].every((decision) => patchFor(claims[0] ?? claimObject('10.0.0.1'), decision, 'n1', NOW) === undefined),

@@ -4,8 +4,8 @@ import t from 'tap'
 import type { AddressClaimStatus } from '../../src/api/address-claim.ts'
 import { type Decision, decideClaim, patchFor } from '../../src/speaker/desired.ts'
 import { electionOrder } from '../../src/speaker/election.ts'
+import { createClaimMemory } from '../../src/speaker/memory.ts'
 import { FLAP_MS } from '../../src/speaker/ownership.ts'
-import { createVacancies } from '../../src/speaker/vacancies.ts'
 import { type ClusterShape, claimObject, clusterFacts, ETH0, hostFacts, ipOf } from './support/objects.ts'
 
 const ADDRESS = '10.251.0.240' // order: n1, n3, n2
@@ -159,7 +159,7 @@ const table: readonly Row[] = [
 ]
 
 function decide(row: Row): Decision {
-  const vacancies = createVacancies()
+  const memory = createClaimMemory()
   const claim = claimObject(ADDRESS, {}, row.status)
   const facts = {
     self: row.self,
@@ -169,8 +169,8 @@ function decide(row: Row): Decision {
     host: hostFacts([{ ...ETH0, up: row.down !== true }]),
     nowMs: 1000,
   }
-  decideClaim(claim, facts, vacancies)
-  return decideClaim(claim, { ...facts, nowMs: 1000 + (row.sinceMs ?? 0) }, vacancies)
+  decideClaim(claim, facts, memory)
+  return decideClaim(claim, { ...facts, nowMs: 1000 + (row.sinceMs ?? 0) }, memory)
 }
 
 for (const row of table) {
@@ -228,7 +228,7 @@ function createWorld() {
   let status: AddressClaimStatus = {}
   const failed = new Set<string>()
   const unplugged = new Set<string>()
-  const vacancies = new Map(NODES.map((node) => [node, createVacancies()]))
+  const memories = new Map(NODES.map((node) => [node, createClaimMemory()]))
   const claimNow = () => {
     const claim = claimObject(ADDRESS, {}, status)
     return { ...claim, metadata: { ...claim.metadata, resourceVersion: String(version) } }
@@ -237,7 +237,7 @@ function createWorld() {
   const look = (self: string, claim: ReturnType<typeof claimNow>) => {
     const cluster = clusterFacts({ nodes: NODES, speakerNotReady: [...failed] })
     const facts = { self, leaving: false, layer2: true, cluster, host: hostFacts([{ ...ETH0, up: !unplugged.has(self) }]), nowMs }
-    const own = vacancies.get(self)
+    const own = memories.get(self)
     assert(own)
     const patch = patchFor(claim, decideClaim(claim, facts, own), self, new Date(nowMs).toISOString())
     // The API server: another version means that somebody was faster.
@@ -271,7 +271,7 @@ t.test('a leaver moves only its own addresses', async (t) => {
     const takers = NODES.filter((self) => {
       const claim = claimObject(address, {}, status)
       const facts = { self, leaving: false, layer2: true, cluster: clusterFacts({ nodes: NODES, ...cluster }), host: hostFacts(), nowMs: 0 }
-      return decideClaim(claim, facts, createVacancies()).ownership.kind === 'take'
+      return decideClaim(claim, facts, createClaimMemory()).ownership.kind === 'take'
     })
     t.ok(takers.length <= 1, 'one taker at most')
     return takers[0] ?? before
@@ -290,7 +290,7 @@ t.test('a leaver moves only its own addresses', async (t) => {
 t.test('the address of this node itself is left to its kernel', async (t) => {
   const own = { ...ETH0, addresses: [ipOf(ADDRESS)] }
   const facts = { self: 'n1', leaving: false, layer2: true, cluster: clusterFacts({ nodes: NODES }), host: hostFacts([own]), nowMs: 0 }
-  t.match(decideClaim(claimObject(ADDRESS), facts, createVacancies()).ownership, { kind: 'silent', reason: 'address-is-local' })
+  t.match(decideClaim(claimObject(ADDRESS), facts, createClaimMemory()).ownership, { kind: 'silent', reason: 'address-is-local' })
   const ipvs = { ...facts, host: hostFacts([ETH0, { ...ETH0, index: 9, name: 'kube-ipvs0', up: false, addresses: [ipOf(ADDRESS)] }]) }
-  t.equal(decideClaim(claimObject(ADDRESS), ipvs, createVacancies()).ownership.kind, 'take', "kube-proxy's own interface is no reason")
+  t.equal(decideClaim(claimObject(ADDRESS), ipvs, createClaimMemory()).ownership.kind, 'take', "kube-proxy's own interface is no reason")
 })

@@ -50,6 +50,7 @@ export function watchCluster(options: Options): ClusterWatch {
   const slices = make(ENDPOINT_SLICES, (raw) => sliceFacts(raw as unknown as EndpointSliceObject))
   const always = [claims, nodes, pods, services, eips] as const
   const nodesByName = remembered(() => new Map([...nodes.values()].map((node) => [node.metadata.name, node])))
+  const nodeNames = remembered((before?: readonly string[]) => sameNames(before, [...nodesByName.get().keys()]))
   const podsByNode = remembered(() => Map.groupBy(pods.values(), (pod) => pod.spec?.nodeName ?? ''))
   const endpoints = remembered(() => endpointNodesOf(slices.values()))
   const endpointNodes = (service: string): ReadonlySet<string> | undefined => {
@@ -57,6 +58,7 @@ export function watchCluster(options: Options): ClusterWatch {
     return slices.synced ? (endpoints.get().get(service) ?? NO_NODES) : undefined
   }
   nodes.subscribe(nodesByName.forget)
+  nodes.subscribe(nodeNames.forget)
   pods.subscribe(podsByNode.forget)
   slices.subscribe(endpoints.forget)
   claims.subscribe(({ before, after }) => onChange(after === undefined ? before : undefined))
@@ -66,6 +68,7 @@ export function watchCluster(options: Options): ClusterWatch {
     eipUid: (name) => eips.get(name)?.metadata.uid,
     facts: () => ({
       nodes: nodesByName.get(),
+      nodeNames: nodeNames.get(),
       speakerPods: podsByNode.get(),
       trafficPolicy: (service) => services.get(service)?.trafficPolicy,
       endpointNodes,
@@ -80,17 +83,23 @@ export function watchCluster(options: Options): ClusterWatch {
 }
 
 /** A value computed at the first question after each change. */
-function remembered<T>(compute: () => T): { get(): T; forget(): void } {
-  let known: { readonly value: T } | undefined
+function remembered<T>(compute: (before: T | undefined) => T): { get(): T; forget(): void } {
+  let known: { readonly value: T; fresh: boolean } | undefined
   return {
     get() {
-      known ??= { value: compute() }
+      if (known?.fresh !== true) known = { value: compute(known?.value), fresh: true }
       return known.value
     },
     forget() {
-      known = undefined
+      if (known !== undefined) known.fresh = false
     },
   }
+}
+
+/** The old array when the names are the same, so that what was computed from it holds. */
+function sameNames(before: readonly string[] | undefined, names: readonly string[]): readonly string[] {
+  const isSame = before?.length === names.length && names.every((name, at) => name === before[at])
+  return isSame ? before : names
 }
 
 const NO_NODES: ReadonlySet<string> = new Set()

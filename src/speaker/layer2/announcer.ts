@@ -123,10 +123,11 @@ function startWorker(options: Layer2Options, state: State, counters: Layer2Count
     })
   })
   port1.on('message', (message: FromWorker) => {
+    const changed = message.states.filter(({ name, error }) => !state.sockets.some((one) => one.name === name && one.error === error))
     state.sockets = message.states
     state.failure = undefined
     if (message.states.every(({ error }) => error === undefined)) state.attempts = 0
-    for (const { name, error } of message.states) {
+    for (const { name, error } of changed) {
       if (error === undefined) options.logger.info('raw socket open', { interface: name })
       else options.logger.warn('raw socket closed', { interface: name, error })
     }

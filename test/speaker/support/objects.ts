@@ -38,6 +38,7 @@ export interface ClusterShape {
 export function clusterFacts(shape: ClusterShape): ClusterFacts {
   const has = (list: readonly string[] | undefined, node: string) => list?.includes(node) ?? false
   return {
+    nodeNames: shape.nodes,
     nodes: new Map(
       shape.nodes.map((node) => [node, nodeObject(node, { ready: !has(shape.notReady, node), excluded: has(shape.excluded, node) })]),
     ),
