@@ -15,7 +15,7 @@ export type Inability =
   | 'address-is-local'
 
 /** Every reason for which this node says nothing about an address. Closed: it is a log field, a condition's reason and a metric label. */
-export type Silence = Inability | Ineligibility | 'owned-elsewhere' | 'first-choice-first' | 'taking' | 'leaving' | 'facts-incomplete'
+export type Silence = Inability | Ineligibility | 'owned-elsewhere' | 'first-choice-first' | 'leaving' | 'facts-incomplete'
 
 const SENTENCES: Readonly<Record<Exclude<Silence, Ineligibility>, string>> = {
   'protocol-not-served': 'this version announces by layer2 only; bgp and vip are not served yet',
@@ -31,7 +31,6 @@ const SENTENCES: Readonly<Record<Exclude<Silence, Ineligibility>, string>> = {
   'address-is-local': 'the address is configured on this node itself, so the kernel answers for it',
   'owned-elsewhere': 'another node owns the address',
   'first-choice-first': 'a node that stands before this one in the queue may still take it',
-  taking: 'this node is recording itself as the owner',
   leaving: 'this speaker is shutting down',
   'facts-incomplete': 'the endpoints of the Service are not known yet',
 }

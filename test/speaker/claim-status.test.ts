@@ -4,7 +4,6 @@ import { lastOwnerOf, nextEpoch, takePatch, yieldPatch } from '../../src/speaker
 import { type Decision, decideClaim, desired, patchFor, type SpeakerFacts } from '../../src/speaker/desired.ts'
 import { electionOrder } from '../../src/speaker/election.ts'
 import { createClaimMemory } from '../../src/speaker/memory.ts'
-import { conditionReason, explainSilence } from '../../src/speaker/silence.ts'
 import { type ClusterShape, claimObject, clusterFacts, ETH0, hostFacts } from './support/objects.ts'
 
 const NOW = '2026-11-21T02:00:00.000Z'
@@ -150,11 +149,4 @@ t.test('the whole set: lines, decisions and when to look again', async (t) => {
     [...settled.decisions.values()].every((decision) => patchFor(claims[0] ?? claimObject('10.0.0.1'), decision, 'n1', NOW) === undefined),
     'nothing to write',
   )
-})
-
-t.test('every reason has a sentence and a CamelCase name', async (t) => {
-  for (const reason of ['interface-down', 'no-ready-endpoint', 'owned-elsewhere', 'speaker-leaving'] as const) {
-    t.match(conditionReason(reason), /^([A-Z][a-z0-9]*)+$/)
-    t.match(explainSilence(reason), /^[^A-Z].*[^.]$/)
-  }
 })
