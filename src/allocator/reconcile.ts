@@ -44,8 +44,8 @@ export function createServiceReconcile(options: ServiceReconcileOptions): (key: 
   const releaseOrphans = createOrphanRelease(options, claims)
   return async function reconcile(key) {
     options.waiters.leave(key)
-    await releaseOrphans(key)
     for (let step = 0; step < STEPS_MAX; step++) {
+      if ((await releaseOrphans(key)) === 'again') continue
       const service = options.knowledge.service(key)
       if (service === undefined) return
       const decision = decide(options.knowledge.facts(service, options.remembered.get(key) ?? []))
@@ -113,14 +113,17 @@ function createOrphanRelease({ knowledge, store }: ServiceReconcileOptions, clai
     if (found !== undefined) knowledge.noteService(found)
     return found?.metadata.uid !== uid
   }
-  return async (key: string): Promise<void> => {
+  return async (key: string): Promise<Outcome> => {
+    let outcome: Outcome = 'done'
     for (const holding of knowledge.ledger.heldUnder(key)) {
       for (const { uid, namespace, name } of holding.claim.spec.holders) {
         if (serviceKey({ namespace, name }) !== key || knowledge.service(key)?.metadata.uid === uid) continue
         if (!(await isGone({ namespace, name }, uid))) continue
-        await claims.release(holding, { apiVersion: 'v1', kind: 'Service', metadata: { namespace, name, uid } })
+        const released = await claims.release(holding, { apiVersion: 'v1', kind: 'Service', metadata: { namespace, name, uid } })
+        if (released === 'again') outcome = 'again'
       }
     }
+    return outcome
   }
 }
 
