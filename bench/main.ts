@@ -14,6 +14,7 @@ export interface BenchResult {
   readonly unit: string
   /** value / floor. */
   readonly ratio: number
+  readonly [more: string]: unknown
 }
 
 interface Bench {

@@ -83,14 +83,21 @@ t.test('requests', async (t) => {
     ['another content type', '/good', '<a/>', 'application/xml', 415],
     ['too large', '/good', review({ object: 'x'.repeat(9 * 1024 * 1024) }), 'application/json', 413],
     ['large, but an object may be so', '/good', review({ object: 'x'.repeat(3 * 1024 * 1024) }), 'application/json', 200],
-    ['a prototype', '/good', '{"__proto__": {"x": 1}}', 'application/json', 400],
+    ['a prototype is a field like others', '/good', '{"__proto__": {"x": 1}}', 'application/json', 400],
+    [
+      'a prototype in a map',
+      '/good',
+      '{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{"uid":"1","operation":"CREATE","__proto__":{"uid":7}}}',
+      'application/json',
+      200,
+    ],
     ['nobody there', '/nowhere', review(), 'application/json', 404],
   ] as const) {
     t.equal((await post(url, payload, type)).statusCode, status, name)
   }
   t.equal((await app.inject({ method: 'GET', url: '/good' })).statusCode, 404)
   const text = await metrics.registry.metrics()
-  t.match(text, /openelb_admission_reviews_total\{webhook="good",operation="CREATE",outcome="allowed"\} 2/)
+  t.match(text, /openelb_admission_reviews_total\{webhook="good",operation="CREATE",outcome="allowed"\} 3/)
   t.match(text, /openelb_admission_reviews_total\{webhook="bad",operation="CREATE",outcome="refused"\} 1/)
   t.match(text, /openelb_admission_reviews_total\{webhook="broken",operation="CREATE",outcome="error"\} 1/)
 })
