@@ -83,7 +83,7 @@ function linkOrCopy(source: string, target: string): void {
 async function startSearch(kubernetes: string): Promise<Search> {
   const folder = join(SOURCES, kubernetes)
   if (!existsSync(folder))
-    throw new StepError('kubernetes version', `${kubernetes} is not offered; offered are ${kubernetesVersions().join(', ')}`)
+    throw new StepError(undefined, `Kubernetes ${kubernetes} is not offered; offered are ${kubernetesVersions().join(', ')}`)
   const goMod = readFileSync(join(folder, 'go.mod'), 'utf8')
   const goSum = readFileSync(join(folder, 'go.sum'), 'utf8')
   const go = findCommand('go')

@@ -61,7 +61,7 @@ const NODES_READY_TIMEOUT_MS = 90_000
 export function startCluster(options: LabOptions = {}): Promise<Cluster> {
   const nodes = options.nodes ?? 3
   if (!Number.isInteger(nodes) || nodes < 1 || nodes > MAX_NODES)
-    return Promise.reject(new StepError('nodes', `${nodes} is not 1 to ${MAX_NODES}`))
+    return Promise.reject(new StepError(undefined, `nodes: ${nodes} is not 1 to ${MAX_NODES}`))
   return start('cluster', { ...options, nodes })
 }
 
@@ -69,7 +69,7 @@ export function startCluster(options: LabOptions = {}): Promise<Cluster> {
 export function startControlPlane(options: LabOptions = {}): Promise<Cluster> {
   const nodes = options.nodes ?? 0
   if (!Number.isInteger(nodes) || nodes < 0 || nodes > MAX_NODES)
-    return Promise.reject(new StepError('nodes', `${nodes} is not 0 to ${MAX_NODES}`))
+    return Promise.reject(new StepError(undefined, `nodes: ${nodes} is not 0 to ${MAX_NODES}`))
   return start('control-plane', { ...options, nodes })
 }
 
@@ -77,7 +77,7 @@ async function start(tier: Tier, options: LabOptions): Promise<Cluster> {
   const log = options.log ?? (() => undefined)
   const kubernetes = options.kubernetes ?? DEFAULT_KUBERNETES
   const refusal = hostRefusal()
-  if (refusal !== undefined) throw new StepError('lab', refusal)
+  if (refusal !== undefined) throw new StepError(undefined, refusal)
   await ensureRequirements(tier, { install: options.install ?? true, log })
   const names = tier === 'cluster' || options.controllers === true ? ALL_BINARIES : CONTROL_PLANE_BINARIES
   const binaries = await ensureBinaries(names, kubernetes, log, options.signal)

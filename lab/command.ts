@@ -22,15 +22,17 @@ export interface CommandOptions {
 const DEFAULT_TIMEOUT_MS = 60_000
 const STDERR_LINES = 6
 
-/** A step of the lab that failed: which one, why, and the log that knows more. */
+/** A step of the lab that failed: which one, why, and the log that knows more. Without a step it is a refusal: the reason is the whole sentence. */
 export class StepError extends Error {
-  readonly step: string
+  readonly step: string | undefined
+  readonly reason: string
   readonly log: string | undefined
 
-  constructor(step: string, reason: string, log?: string) {
-    super(`${step} failed: ${reason}${log === undefined ? '' : `\n  its log: ${log}`}`)
+  constructor(step: string | undefined, reason: string, log?: string) {
+    super(`${step === undefined ? '' : `${step} failed: `}${reason}${log === undefined ? '' : `\n  its log: ${log}`}`)
     this.name = 'StepError'
     this.step = step
+    this.reason = reason
     this.log = log
   }
 }

@@ -8,6 +8,5 @@ export function keepLog(error: unknown, lab: string): unknown {
   if (!(error instanceof StepError) || error.log === undefined || !existsSync(error.log) || !statSync(error.log).isFile()) return error
   const kept = join(tmpdir(), `openelb-lab-${lab}-${basename(error.log)}`)
   copyFileSync(error.log, kept)
-  const reason = error.message.replace(/^.*? failed: /, '').replace(/\n {2}its log: .*$/, '')
-  return new StepError(error.step, `${reason}\n  ${lastLines(readFileSync(kept, 'utf8'), 4).replaceAll('\n', '\n  ')}`, kept)
+  return new StepError(error.step, `${error.reason}\n  ${lastLines(readFileSync(kept, 'utf8'), 4).replaceAll('\n', '\n  ')}`, kept)
 }

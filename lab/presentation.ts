@@ -104,7 +104,7 @@ export function presentCluster(parts: Parts): Cluster {
 
 /** Imports a docker-archive on every node of a lab, all at once. */
 export async function loadImage(layout: Layout, archive: string): Promise<void> {
-  if (layout.nodes.length === 0) throw new StepError('image', 'this lab has no nodes')
+  if (layout.nodes.length === 0) throw new StepError(undefined, 'this lab has no nodes')
   const sockets = layout.nodes.map(({ name }) => [name, labPaths(layout.directory).node(name).containerdSocket] as const)
   await Promise.all(sockets.map(([name, socket]) => importImage(name, socket, archive)))
 }

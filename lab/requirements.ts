@@ -100,10 +100,10 @@ export async function ensureRequirements(
   const command = `apt-get install --no-install-recommends -y ${packages.join(' ')}`
   if (findCommand('apt-get') === undefined)
     throw new StepError(
-      'packages',
-      `missing: ${names}; install them with your system's package manager (in Debian: ${packages.join(', ')})`,
+      undefined,
+      `missing on this host: ${names}; install them with your system's package manager (in Debian: ${packages.join(', ')})`,
     )
-  if (!options.install) throw new StepError('packages', `missing: ${names}; run: ${command}`)
+  if (!options.install) throw new StepError(undefined, `missing on this host: ${names}; run: ${command}`)
   options.log(`missing on this host: ${names}; installing the packages ${packages.join(', ')}`)
   const env = { DEBIAN_FRONTEND: 'noninteractive' }
   // Where the package lists are old or absent, the first try fails; they are fetched then and only then.

@@ -34,14 +34,14 @@ export function bootId(): string {
 /** Makes the lab's directory, which is the claim to its name. Rejects with a StepError when the name is taken or unusable. */
 export function claimLab(lab: Omit<LabState, 'directory' | 'bootId' | 'phase' | 'startedAt' | 'processes'>): LabState {
   const directory = join(stateRoot(), lab.name)
-  if (!LAB_NAME.test(lab.name)) throw new StepError('lab name', `${JSON.stringify(lab.name)} is not 1 to 24 of a-z, 0-9 and -`)
+  if (!LAB_NAME.test(lab.name)) throw new StepError(undefined, `the name ${JSON.stringify(lab.name)} is not 1 to 24 of a-z, 0-9 and -`)
   mkdirSync(dirname(directory), { recursive: true, mode: 0o755 })
   try {
     mkdirSync(directory, { mode: 0o755 })
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
     throw new StepError(
-      'lab name',
+      undefined,
       `a lab named ${lab.name} exists already; choose another --name or run "npm run lab -- down --name ${lab.name}"`,
     )
   }
@@ -67,7 +67,7 @@ function takeId(state: LabState): LabState {
     return taken
   }
   rmSync(state.directory, { recursive: true, force: true })
-  throw new StepError('lab id', 'ten labs (or networks like theirs) exist on this host; "npm run lab -- status" lists them')
+  throw new StepError(undefined, 'ten labs (or networks like theirs) exist on this host; "npm run lab -- status" lists them')
 }
 
 function idIsBusy(id: number): boolean {

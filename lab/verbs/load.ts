@@ -10,7 +10,7 @@ export const load: VerbProgram = async ({ name, operands }, { write }) => {
   const lab = requireLab(name)
   // npm runs scripts in the project's folder; the user's own is in INIT_CWD.
   const archive = resolve(process.env['INIT_CWD'] ?? '.', operands[0] ?? '')
-  if (!existsSync(archive)) throw new StepError('load', `there is no file ${archive}`)
+  if (!existsSync(archive)) throw new StepError(undefined, `there is no file ${archive}`)
   const startedAt = Date.now()
   await loadImage(labLayout(lab.id, lab.name, lab.directory, lab.nodes), archive)
   write(`${archive} is on ${lab.nodes} nodes after ${((Date.now() - startedAt) / 1000).toFixed(1)} s`)

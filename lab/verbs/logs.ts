@@ -7,7 +7,7 @@ import { handOver, type VerbProgram } from './verb.ts'
 /** Lists the logs of a lab (also of one that is not whole), or prints one of them. */
 export const logs: VerbProgram = async ({ name, operands, follow }, { write }) => {
   const lab = findLab(name)
-  if (lab === undefined) throw new StepError('logs', `there is no lab named ${name}`)
+  if (lab === undefined) throw new StepError(undefined, `there is no lab named ${name}`)
   const folder = labPaths(lab.directory).logs
   const files = existsSync(folder) ? readdirSync(folder).sort() : []
   const [component] = operands
@@ -19,7 +19,7 @@ export const logs: VerbProgram = async ({ name, operands, follow }, { write }) =
   const file = files.find((entry) => entry === `${component}.log`)
   if (file === undefined)
     throw new StepError(
-      'logs',
+      undefined,
       `there is no log of ${component}; there are ${files.map((entry) => entry.replace(/\.log$/, '')).join(', ')}`,
     )
   return handOver(follow ? ['tail', '-n', '100', '-f', `${folder}/${file}`] : ['cat', `${folder}/${file}`])

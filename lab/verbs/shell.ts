@@ -12,7 +12,7 @@ export const shell: VerbProgram = async ({ name, operands }) => {
   const layout = labLayout(lab.id, lab.name, lab.directory, lab.nodes)
   const [place = '', ...command] = operands
   const places = [...layout.nodes.map((node) => node.name), 'cp', 'client', 'router', 'far']
-  if (!places.includes(place)) throw new StepError('shell', `there is no ${place} in this lab; there are ${places.join(', ')}`)
+  if (!places.includes(place)) throw new StepError(undefined, `there is no ${place} in this lab; there are ${places.join(', ')}`)
   const namespace = `${layout.link}-${place}`
   const anchor = lab.processes[`cell-${namespace}`]
   const enter = anchor !== undefined && isAlive(anchor) ? enterCell(anchor.pid) : enterNamespace(namespace)

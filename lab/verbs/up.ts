@@ -34,7 +34,7 @@ export async function clearTheWay(name: string, write: (line: string) => void): 
   if (lab === undefined) return
   if (isRunning(lab))
     throw new StepError(
-      'up',
+      undefined,
       `the lab named ${name} is running already; "npm run lab -- status" shows it, "npm run lab -- down" removes it`,
     )
   write(`removing what is left of an earlier lab named ${name}`)

@@ -17,10 +17,10 @@ export type VerbProgram = (arguments_: LabArguments, terminal: Terminal) => Prom
 export function requireLab(name: string): LabState & { readonly id: number } {
   const lab = findLab(name)
   const option = name === 'lab' ? '' : ` --name ${name}`
-  if (lab === undefined) throw new StepError('lab', `there is no lab named ${name}; start it with: npm run lab -- up${option}`)
+  if (lab === undefined) throw new StepError(undefined, `there is no lab named ${name}; start it with: npm run lab -- up${option}`)
   const { id } = lab
   if (lab.phase !== 'running' || id === undefined)
-    throw new StepError('lab', `the lab named ${name} is not fully up; remove it with: npm run lab -- down${option}`)
+    throw new StepError(undefined, `the lab named ${name} is not fully up; remove it with: npm run lab -- down${option}`)
   return { ...lab, id }
 }
 
