@@ -86,11 +86,20 @@ async function imageFiles(log: (line: string) => void): Promise<ImageFile[]> {
   ]
 }
 
+/** What the compiler did last is remembered beside its output, so that only changed files are compiled again. */
+const COMPILER_STATE = ['--incremental', '--tsBuildInfoFile', 'dist/.tsbuildinfo']
+
 async function compile(log: (line: string) => void): Promise<void> {
   log('compile the sources (tsc)')
+  await runCompiler(COMPILER_STATE)
+  // It does not look whether its output is still there; where somebody took a file away, everything is compiled.
+  if (!compiledFiles().every(({ source }) => source !== undefined && existsSync(source))) await runCompiler([])
+}
+
+async function runCompiler(more: readonly string[]): Promise<void> {
   const tsc = join(ROOT, 'node_modules/typescript/bin/tsc')
   try {
-    await run(process.execPath, [tsc, '-p', 'tsconfig.build.json'], { cwd: ROOT, timeout: COMPILE_LIMIT_MS })
+    await run(process.execPath, [tsc, '-p', 'tsconfig.build.json', ...more], { cwd: ROOT, timeout: COMPILE_LIMIT_MS })
   } catch (error) {
     const { stdout = '', stderr = '' } = error as { stdout?: string; stderr?: string }
     throw new Error(`the sources do not compile:\n${stdout}${stderr}`, { cause: error })

@@ -8,6 +8,8 @@ import { PRODUCT_IMAGE, PRODUCT_VERSION } from '../../lab/image/tag.ts'
 /** The image as a whole: built twice, taken apart, its programs started in it. Needs root for chroot. */
 
 const NODE = '/usr/local/bin/node'
+t.setTimeout(280_000)
+
 const log = (line: string) => t.comment(line)
 
 t.test('the same sources give the same image', async (t) => {
@@ -55,7 +57,7 @@ t.test('the programs start in it, as a user without rights, with nothing else th
     spawnSync('chroot', ['--userspec=65532:65532', root, NODE, ...argv], {
       encoding: 'utf8',
       timeout: 60_000,
-      env: { PATH: '/usr/local/bin' },
+      env: { PATH: '/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' },
     })
   t.match(inside('--version').stdout, /^v24\./)
   for (const entry of ['src/webhook', 'src/allocator', 'src/speaker', 'certgen', 'src/cli']) {
