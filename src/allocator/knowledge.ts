@@ -240,7 +240,6 @@ function holdersAround(ledger: Ledger, name: string, eips: readonly (EipObject |
 function followClaims(watched: Watched<AddressClaimObject>, ledger: Ledger, pools: ReturnType<typeof createPoolCache>, tell: Teller) {
   const tellHolders = (claim: AddressClaimObject): void => {
     for (const holder of claim.spec.holders) tell.service(serviceKey(holder))
-    tell.eip(claim.spec.eip)
   }
   const released = (holding: Holding): void => {
     const home = pools.book().containing(holding.ip)?.name

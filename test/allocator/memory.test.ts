@@ -1,0 +1,339 @@
+/** What the allocator remembers: the ledger, its own writes, who waits for what, and what it keeps of each object. */
+import t from 'tap'
+import { readConfig } from '../../src/allocator/config.ts'
+import { createFreshObjects, isNewer } from '../../src/allocator/freshness.ts'
+import { createKnowledge, type Watched } from '../../src/allocator/knowledge.ts'
+import { createLedger } from '../../src/allocator/ledger.ts'
+import {
+  projectClaim,
+  projectEip,
+  projectNamespace,
+  projectService,
+  projectSettings,
+  type Received,
+} from '../../src/allocator/projection.ts'
+import { rememberedAddresses, startPhases } from '../../src/allocator/start-order.ts'
+import { createWaiters } from '../../src/allocator/waiters.ts'
+import type { AddressClaimObject } from '../../src/api/address-claim.ts'
+import type { ConfigMapObject, KubernetesObject, NamespaceObject, ServiceObject } from '../../src/api/core-objects.ts'
+import type { EipObject } from '../../src/api/eip.ts'
+import { EIP_NAME, OPT_IN } from '../../src/api/service-annotations.ts'
+import { claim, eip, ip, NOW, service } from '../support/allocator-objects.ts'
+
+const at = <T extends KubernetesObject>(object: T, resourceVersion: string, uid = object.metadata.uid): T => ({
+  ...object,
+  metadata: { ...object.metadata, resourceVersion, uid },
+})
+
+t.test('which version is newer', async (t) => {
+  const rows: readonly [string, string, boolean][] = [
+    ['10', '9', true],
+    ['9', '10', false],
+    ['9', '9', false],
+    ['99999999999999999999', '99999999999999999998', true],
+    ['x', '9', true],
+    ['x', 'x', false],
+  ]
+  for (const [a, b, want] of rows) t.equal(isNewer(a, b), want, `${a} after ${b}`)
+})
+
+t.test('what was written stands until the watch has caught up', async (t) => {
+  const fresh = createFreshObjects<ServiceObject>()
+  const [v1, v2, v3] = ['1', '2', '3'].map((version) => at(service('s'), version))
+  t.equal(fresh.latest('k', v1), v1)
+  if (v2 !== undefined) fresh.put('k', v2)
+  t.equal(fresh.latest('k', v1), v2)
+  t.equal(fresh.latest('k', undefined), v2, 'created here, not watched yet')
+  t.equal(fresh.latest('k', v3), v3)
+  t.ok(fresh.isEcho('k', v2))
+  t.notOk(fresh.isEcho('k', v3) || fresh.isEcho('k', undefined) || fresh.isEcho('other', v2))
+  fresh.watched('k', v1)
+  t.equal(fresh.size, 1, 'an older version changes nothing')
+  fresh.watched('k', v2)
+  t.equal(fresh.size, 0)
+  if (v2 !== undefined) fresh.put('k', v2)
+  fresh.watched('k', undefined)
+  t.equal(fresh.latest('k', undefined), undefined, 'deleted')
+  if (v2 !== undefined) fresh.put('k', v2)
+  const reborn = at(service('s'), '1', 'another')
+  t.equal(fresh.latest('k', reborn), reborn, 'a later life of the name')
+})
+
+t.test('the ledger', async (t) => {
+  const ledger = createLedger()
+  const first = claim('10.0.0.1', 'p', 'a')
+  ledger.upsert(first)
+  t.same(
+    ledger.heldBy('uid-a').map(({ address }) => address),
+    ['10.0.0.1'],
+  )
+  t.same(
+    ledger.heldUnder('default/a').map(({ address }) => address),
+    ['10.0.0.1'],
+  )
+  t.equal(ledger.at(ip('10.0.0.1'))?.claim, first)
+  t.equal(ledger.upsert(at(claim('10.0.0.1', 'q', 'b'), '1'))?.claim, first, 'the same version again')
+  ledger.upsert(at(claim('10.0.0.1', 'q', 'b'), '2'))
+  t.same([ledger.countIn('p'), ledger.countIn('q'), ledger.heldBy('uid-a').length, ledger.size], [0, 1, 0, 1], 'every index follows')
+  t.equal(ledger.upsert({ ...first, metadata: { ...first.metadata, name: 'nonsense' } }), undefined)
+
+  t.notOk(ledger.reserve(ip('10.0.0.1')), 'held')
+  t.ok(ledger.reserve(ip('10.0.0.0')))
+  t.notOk(ledger.reserve(ip('10.0.0.0')), 'set aside once')
+  const range = { family: 'IPv4', first: ip('10.0.0.0').value, last: ip('10.0.0.3').value } as const
+  t.same(ledger.firstFree(range, 'uid-x'), ip('10.0.0.2'))
+  ledger.note('uid-y', [ip('10.0.0.2')])
+  t.same(ledger.firstFree(range, 'uid-x'), ip('10.0.0.3'), 'what another Service shows is not free')
+  t.same(ledger.firstFree(range, 'uid-y'), ip('10.0.0.2'), 'but its own is')
+  t.equal(ledger.firstFree({ ...range, last: range.first + 2n }, 'uid-x'), undefined)
+  ledger.note('uid-y', [])
+  ledger.unreserve(ip('10.0.0.0'))
+  t.same(ledger.firstFree(range, 'uid-x'), ip('10.0.0.0'))
+  ledger.unreserve(ip('10.0.0.1'))
+  t.ok(ledger.isTaken(ip('10.0.0.1')), 'what is held stays so')
+
+  t.notOk(ledger.remove('10.0.0.1', 'another uid'))
+  t.ok(ledger.bury('10.0.0.1', 'claim-10.0.0.1'))
+  ledger.upsert(at(first, '3'))
+  t.equal(ledger.size, 0, 'late news about a claim that we deleted')
+  ledger.confirmRemoved('claim-10.0.0.1')
+  ledger.upsert(at(first, '4'))
+  t.equal(ledger.size, 1)
+  t.notOk(ledger.isTaken(ip('fd00::1')))
+  ledger.upsert(claim('fd00::1', 'six', 'a'))
+  t.same(
+    ledger.heldBy('uid-a').map(({ address }) => address),
+    ['10.0.0.1', 'fd00::1'],
+    'IPv4 first',
+  )
+})
+
+t.test('who waits for what', async (t) => {
+  const waiters = createWaiters()
+  const full = (pool: string) => [{ on: 'pool', pool }, { on: 'released-in', pool }, { on: 'any-pool' }] as const
+  for (const key of ['a', 'b', 'c']) waiters.wait(key, 'PoolExhausted', full('p'))
+  waiters.wait('asks', 'AddressTaken', [{ on: 'address-released', address: '10.0.0.1' }])
+  waiters.wait('named', 'PoolNotFound', [{ on: 'pool', pool: 'q' }])
+  waiters.wait('ns', 'NoDefaultPool', [{ on: 'namespace', namespace: 'n' }])
+  t.same(
+    [...waiters.countByCode()],
+    [
+      ['PoolExhausted', 3],
+      ['AddressTaken', 1],
+      ['PoolNotFound', 1],
+      ['NoDefaultPool', 1],
+    ],
+  )
+  t.same(waiters.poolsOf('a'), ['p'])
+  t.same(waiters.wake({ kind: 'released', address: '10.0.0.1', pools: ['p'] }), ['asks', 'a'], 'who asked for it, and the first in line')
+  t.equal(waiters.next('p'), 'b')
+  waiters.wait('c', 'PoolExhausted', full('p'))
+  waiters.wait('d', 'PoolExhausted', full('p'))
+  t.equal(waiters.next('p'), 'c', 'each wait is in the line once')
+  t.equal(waiters.next('none'), undefined)
+  t.same(waiters.wake({ kind: 'namespace-changed', namespace: 'n' }), ['ns'])
+  t.same(waiters.wake({ kind: 'pool-changed', pool: 'q' }), ['named', 'd'], 'its own Eip, and any Eip')
+  t.equal(waiters.size, 0)
+  waiters.wait('e', 'PoolNotFound', [{ on: 'pool', pool: 'q' }])
+  waiters.leave('e')
+  t.same(waiters.wake({ kind: 'pool-changed', pool: 'q' }), [])
+})
+
+/** A collection that a test changes by hand. */
+function watchedMap<T>() {
+  const objects = new Map<string, T>()
+  const listeners = new Set<Parameters<Watched<T>['subscribe']>[0]>()
+  return {
+    get: (key: string) => objects.get(key),
+    values: () => objects.values(),
+    subscribe(listener: Parameters<Watched<T>['subscribe']>[0]) {
+      listeners.add(listener)
+      return () => void listeners.delete(listener)
+    },
+    set(key: string, after: T | undefined): void {
+      const before = objects.get(key)
+      if (after === undefined) objects.delete(key)
+      else objects.set(key, after)
+      for (const listener of listeners) listener({ key, before, after })
+    },
+    listeners,
+  }
+}
+
+function knowledgeOf() {
+  const sources = {
+    services: watchedMap<ServiceObject>(),
+    namespaces: watchedMap<NamespaceObject>(),
+    eips: watchedMap<EipObject>(),
+    claims: watchedMap<AddressClaimObject>(),
+    settings: watchedMap<ConfigMapObject>(),
+  }
+  const knowledge = createKnowledge(sources, 'openelb-system')
+  const told: string[] = []
+  knowledge.listen({
+    service: (key) => told.push(`service ${key}`),
+    eip: (name) => told.push(`eip ${name}`),
+    happened: (happening) => told.push(JSON.stringify(happening)),
+    everything: () => told.push('everything'),
+    badSettings: (message) => told.push(message),
+  })
+  const news = (): string[] => told.splice(0)
+  return { sources, knowledge, news }
+}
+
+t.test('what a change concerns', async (t) => {
+  const { sources, knowledge, news } = knowledgeOf()
+  sources.eips.set('p', eip('p', '10.0.0.0/30'))
+  t.same(news(), ['eip p', '{"kind":"pool-changed","pool":"p"}'])
+  sources.eips.set('p', { ...eip('p', '10.0.0.0/30'), status: { ready: true } })
+  t.same(news(), ['eip p'], 'a status decides nothing')
+  sources.services.set('default/a', service('a'))
+  t.same(news(), ['service default/a'])
+  sources.claims.set('10.0.0.1', claim('10.0.0.1', 'p', 'a'))
+  t.same(news(), ['eip p', 'service default/a'])
+  sources.eips.set('p', eip('p', '10.0.0.0/30', { protocol: 'vip', interface: 'eth0' }))
+  t.same(news(), ['eip p', 'service default/a', '{"kind":"pool-changed","pool":"p"}'], 'its holders look again')
+  const written = at(service('a', { ingress: ['10.0.0.1'] }), '2')
+  knowledge.noteService(written)
+  t.equal(knowledge.service('default/a'), written)
+  sources.services.set('default/a', written)
+  t.same(news(), [], 'an echo of our own write')
+  sources.claims.set('10.0.0.1', undefined)
+  t.same(news(), ['eip p', '{"kind":"released","address":"10.0.0.1","pools":["p"]}', 'service default/a'])
+  sources.services.set('default/a', undefined)
+  t.ok(knowledge.sawEnd('uid-a'))
+  knowledge.noteService(at(written, '3'))
+  t.equal(knowledge.service('default/a'), undefined, 'a late answer does not bring it back')
+  news()
+  sources.namespaces.set('n', {
+    apiVersion: 'v1',
+    kind: 'Namespace',
+    metadata: { name: 'n', uid: 'n', resourceVersion: '1', creationTimestamp: NOW },
+  })
+  t.same(news(), ['{"kind":"namespace-changed","namespace":"n"}'])
+  const settings = (adopt: string): ConfigMapObject => ({
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: service('x').metadata,
+    data: { adopt },
+  })
+  sources.settings.set('x', settings('class'))
+  sources.settings.set('x', settings('nonsense'))
+  t.equal(knowledge.settings.adopt, 'class')
+  sources.settings.set('x', undefined)
+  t.match(news(), ['everything', /^adopt is "nonsense"/, 'everything'])
+  t.equal(knowledge.settings.adopt, 'default-eip')
+
+  const made = claim('10.0.0.2', 'p', 'b')
+  knowledge.noteClaim(made)
+  t.same(
+    knowledge.unconfirmed().map(({ address }) => address),
+    ['10.0.0.2'],
+  )
+  const holding = knowledge.ledger.byName('10.0.0.2')
+  if (holding !== undefined) knowledge.noteClaimGone(holding)
+  t.equal(knowledge.ledger.size, 0)
+  knowledge.noteEip(at(eip('q', '10.1.0.0/30'), '2'))
+  t.ok(knowledge.eip('q'))
+  knowledge.noteEipGone('q')
+  t.notOk(knowledge.eip('q'))
+  knowledge.close()
+  t.same(
+    Object.values(sources).map(({ listeners }) => listeners.size),
+    [0, 0, 0, 0, 0],
+  )
+})
+
+t.test('in which order a start looks at Services', async (t) => {
+  const { sources, knowledge } = knowledgeOf()
+  const remembered = rememberedAddresses([
+    { ...eip('p', '10.0.0.0/24'), status: { used: { '10.0.0.7': 'default/noted;default/shared', bad: 'x/y' } } },
+  ])
+  t.same([...remembered.keys()], ['default/noted', 'default/shared'])
+  const born = (name: string, second: number, options = {}): void => {
+    const made = service(name, options)
+    const creationTimestamp = `2026-01-01T00:00:0${second}Z`
+    sources.services.set(`default/${name}`, { ...made, metadata: { ...made.metadata, creationTimestamp } })
+  }
+  born('free-2', 2)
+  born('free-1', 1)
+  born('asks', 3, { address: '10.0.0.1' })
+  born('shows', 4, { ingress: ['10.0.0.2'] })
+  born('noted', 5)
+  born('holds', 6)
+  born('cluster-ip', 7, { type: 'ClusterIP' })
+  born('marked', 8, { type: 'ClusterIP', label: 'p' })
+  sources.claims.set('10.0.0.9', claim('10.0.0.9', 'p', 'holds'))
+  sources.claims.set('10.0.0.8', claim('10.0.0.8', 'p', 'gone'))
+  t.same(startPhases(knowledge, remembered), [
+    ['default/holds', 'default/gone', 'default/shows'],
+    ['default/noted'],
+    ['default/asks'],
+    ['default/free-1', 'default/free-2', 'default/marked'],
+  ])
+  knowledge.close()
+})
+
+t.test('what is kept in memory', async (t) => {
+  const raw = (object: object): Received => object as Received
+  const annotations = { [OPT_IN]: 'openelb', 'kubectl.kubernetes.io/last-applied-configuration': 'x'.repeat(9999) }
+  const labels = { [EIP_NAME]: 'p', app: 'x' }
+  const big = { ...service('s'), metadata: { ...service('s').metadata, annotations, labels, generation: 3, finalizers: ['f'] } }
+  const ports = [{ name: 'web', protocol: 'TCP', port: 80, targetPort: 8080, nodePort: 30_000 }]
+  const lean = projectService(
+    raw({
+      ...big,
+      spec: { ...big.spec, ports, ipFamilies: ['IPv4'], selector: { a: 'b' }, loadBalancerIP: '10.0.0.1', loadBalancerClass: 'c' },
+    }),
+  )
+  t.same(lean.metadata.annotations, { [OPT_IN]: 'openelb' })
+  t.same(lean.metadata.labels, { [EIP_NAME]: 'p' })
+  t.same(lean.spec, {
+    type: 'LoadBalancer',
+    loadBalancerClass: 'c',
+    loadBalancerIP: '10.0.0.1',
+    ipFamilies: ['IPv4'],
+    ports: [{ name: 'web', protocol: 'TCP', port: 80 }],
+  })
+  t.same(projectService(raw({ ...big, spec: { type: 'ClusterIP', ports } })).spec, { type: 'ClusterIP' })
+  const owned = { ...claim('10.0.0.1', 'p', 'a'), status: { owner: { node: 'n' }, history: [1, 2], conditions: [] } }
+  t.same(projectClaim(raw(owned)).status, { owner: { node: 'n' } })
+  t.same(projectEip(raw(eip('p', '10.0.0.1', { isDefault: true }))).spec, { address: '10.0.0.1' })
+  const namespace = {
+    apiVersion: 'v1',
+    kind: 'Namespace',
+    metadata: { ...service('n').metadata, labels: { team: 'a' } },
+    status: { phase: 'Active' },
+  }
+  t.same(projectNamespace(raw(namespace)).metadata.labels, { team: 'a' })
+  t.same(projectSettings(raw({ ...namespace, data: { adopt: 'class' } })).data, { adopt: 'class' })
+})
+
+t.test('the command line', async (t) => {
+  const read = (...argv: string[]) => readConfig(argv, { OPENELB_NAMESPACE: 'ns', POD_NAME: 'pod' })
+  t.match(read(), {
+    ok: true,
+    value: {
+      verb: 'run',
+      config: {
+        namespace: 'ns',
+        identity: 'pod',
+        metricsAddress: { port: 50_052 },
+        lease: { name: 'openelb-controller', leaseDurationMs: 15_000 },
+      },
+    },
+  })
+  t.match(read('--leader-elect=false', '--metrics-addr=0'), { value: { config: { lease: undefined, metricsAddress: undefined } } })
+  t.match(read('--webhook-port=443', '--v=5', '--readiness-addr', '0'), {
+    value: { config: { warnings: [/webhook-port/, /--v/, /readiness-addr/] } },
+  })
+  t.match(read('--help'), { value: { verb: 'help', text: /--metrics-addr/ } })
+  t.match(read('version'), { value: { verb: 'version' } })
+  const errors: readonly [string[], RegExp][] = [
+    [['--metrics-adr=:1'], /--metrics-adr.*--metrics-addr/],
+    [['--metrics-addr=nonsense'], /^--metrics-addr: /],
+    [['--lease-duration=1s'], /--renew-deadline.*--lease-duration/],
+    [['run'], /unexpected word "run"/],
+  ]
+  for (const [argv, message] of errors) t.match(read(...argv), { ok: false, error: message }, argv.join(' '))
+})
