@@ -15,6 +15,10 @@ type WebhookName = keyof typeof WEBHOOK
 const TIMEOUT_SECONDS = 5
 const NOT_DELETING = { name: 'not-deleting', expression: '!has(object.metadata.deletionTimestamp)' }
 const LOAD_BALANCER = { name: 'load-balancer', expression: 'has(object.spec.type) && object.spec.type == "LoadBalancer"' }
+const EIP_IN_USE = {
+  name: 'in-use',
+  expression: 'has(oldObject.status) && has(oldObject.status.usage) && oldObject.status.usage > 0',
+}
 /** A class names its implementation for life; a foreign one opts out always. */
 const NO_FOREIGN_CLASS = {
   name: 'no-foreign-class',
@@ -49,6 +53,7 @@ export function validatingConfiguration(installation: Installation): ManifestObj
     webhooks: [
       // The admission of Eips writes its compare-and-swap object, except for dry runs.
       ownKindWebhook(installation, 'validatingEip', 'eips', 'NoneOnDryRun'),
+      deletionWebhook(installation),
       ownKindWebhook(installation, 'validatingBgpConf', 'bgpconfs', 'None'),
       ownKindWebhook(installation, 'validatingBgpPeer', 'bgppeers', 'None'),
       serviceWebhook(installation, 'validatingService'),
@@ -84,5 +89,16 @@ function ownKindWebhook(installation: Installation, name: WebhookName, plural: s
     failurePolicy: 'Fail',
     sideEffects,
     matchConditions: [NOT_DELETING, notOurselves(installation.namespace)],
+  }
+}
+
+/** Warns of addresses in use and never refuses, so its absence must not stop a deletion either. Unused Eips are not sent. */
+function deletionWebhook(installation: Installation): Record<string, unknown> {
+  return {
+    ...webhook(installation, 'deletingEip'),
+    rules: [{ apiGroups: [GROUP], apiVersions: [VERSION], resources: ['eips'], operations: ['DELETE'], scope: 'Cluster' }],
+    failurePolicy: 'Ignore',
+    sideEffects: 'None',
+    matchConditions: [EIP_IN_USE, notOurselves(installation.namespace)],
   }
 }

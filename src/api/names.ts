@@ -64,6 +64,7 @@ export const certgenJobName = (verb: 'create' | 'patch', version: string): strin
 export const WEBHOOK = {
   mutatingService: 'mutating.eip.network.kubesphere.io',
   validatingEip: 'validate.eip.network.kubesphere.io',
+  deletingEip: 'delete.eip.network.kubesphere.io',
   validatingBgpConf: 'validate.bgpconf.network.kubesphere.io',
   validatingBgpPeer: 'validate.bgppeer.network.kubesphere.io',
   validatingService: 'validate.service.network.kubesphere.io',
@@ -73,6 +74,7 @@ export const WEBHOOK = {
 export const WEBHOOK_PATH = {
   mutatingService: '/validate-network-kubesphere-io-v1alpha2-svc',
   validatingEip: '/validate-network-kubesphere-io-v1alpha2-eip',
+  deletingEip: '/validate-network-kubesphere-io-v1alpha2-eip',
   validatingBgpConf: '/validate-network-kubesphere-io-v1alpha2-bgpconf',
   validatingBgpPeer: '/validate-network-kubesphere-io-v1alpha2-bgppeer',
   validatingService: '/validate-v1-service',

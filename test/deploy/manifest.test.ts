@@ -102,6 +102,7 @@ t.test('names are those that people and scripts rely on', async (t) => {
     webhooks.map(({ name, clientConfig }) => [name, clientConfig.service.path]),
     [
       ['validate.eip.network.kubesphere.io', '/validate-network-kubesphere-io-v1alpha2-eip'],
+      ['delete.eip.network.kubesphere.io', '/validate-network-kubesphere-io-v1alpha2-eip'],
       ['validate.bgpconf.network.kubesphere.io', '/validate-network-kubesphere-io-v1alpha2-bgpconf'],
       ['validate.bgppeer.network.kubesphere.io', '/validate-network-kubesphere-io-v1alpha2-bgppeer'],
       ['validate.service.network.kubesphere.io', '/validate-v1-service'],
@@ -190,16 +191,21 @@ t.test('Pod Security: restricted for all but the speaker, and one capability for
 })
 
 t.test('webhooks cannot stop a cluster', async (t) => {
-  t.equal(webhooks.length, 5)
+  t.equal(webhooks.length, 6)
   for (const { name, clientConfig, rules, failurePolicy, matchConditions, namespaceSelector, timeoutSeconds, sideEffects } of webhooks) {
     const service = rules.every(({ resources }) => resources.includes('services'))
     t.match(clientConfig.service, { name: 'openelb-admission', namespace: NAMESPACE, port: 443 }, name)
     t.equal(clientConfig.caBundle, undefined, `${name}: certgen alone writes the CA`)
     t.equal(timeoutSeconds, 5, name)
-    t.equal(failurePolicy, service ? 'Ignore' : 'Fail', name)
+    const deletion = rules.every(({ operations }) => operations.includes('DELETE'))
+    t.equal(failurePolicy, service || deletion ? 'Ignore' : 'Fail', `${name}: Services and deletions never wait for us`)
     t.equal(sideEffects, name === 'validate.eip.network.kubesphere.io' ? 'NoneOnDryRun' : 'None', name)
     const conditions = Object.fromEntries(matchConditions.map((condition) => [condition.name, condition.expression]))
-    t.match(conditions, { 'not-deleting': /deletionTimestamp/, 'not-ourselves': /system:serviceaccount:openelb-system:/ }, name)
+    t.match(
+      conditions,
+      { ...(!deletion && { 'not-deleting': /deletionTimestamp/ }), 'not-ourselves': /system:serviceaccount:openelb-system:/ },
+      name,
+    )
     t.ok(matchConditions.every(({ expression }) => expression.length > 0))
     t.equal(/LoadBalancer/.test(JSON.stringify(conditions)), service, `${name}: Services of other types are not sent`)
     if (!service) continue

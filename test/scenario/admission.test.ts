@@ -317,6 +317,19 @@ t.test('BGP kinds', async (t) => {
   )
 })
 
+t.test('an Eip in use is deleted with a warning, an unused one without a word', async (t) => {
+  for (const [name, usage] of [
+    ['used', 2],
+    ['unused', 0],
+  ] as const) {
+    t.equal(await attempt(api, EIPS, eip(name, { address: `10.65.${usage}.0/30` })), 'created')
+    await patchObject(api, EIPS, { name }, { status: { usage } }, { type: 'merge', subresource: 'status' })
+    const { code, stderr } = await cluster.tryKubectl(['delete', 'eip', name])
+    t.equal(code, 0)
+    t.match(stderr, usage > 0 ? /^Warning: 2 addresses of Eip used stay assigned and announced; / : /^$/)
+  }
+})
+
 t.test('of 64 overlapping Eips, created at once through two processes, one is admitted', async (t) => {
   const results = await Promise.all(
     Array.from({ length: 64 }, (_, at) => attempt(api, EIPS, eip(`race-${at}`, { address: `10.60.0.${at}-10.60.0.200` }))),

@@ -218,6 +218,7 @@ t.test('patch', async (t) => {
     )
     t.same(Object.fromEntries(policies), {
       [WEBHOOK.validatingEip]: 'Fail',
+      [WEBHOOK.deletingEip]: 'Fail',
       [WEBHOOK.validatingBgpConf]: 'Fail',
       [WEBHOOK.validatingBgpPeer]: 'Fail',
       [WEBHOOK.validatingService]: 'Ignore',
