@@ -21,6 +21,7 @@ export const seeds: Chapter = async (t, suite) => {
         '10.250.0',
         suite.segment,
       )
+      t.teardown(() => suite.kubectl(['delete', '--ignore-not-found', '--timeout=30s', '-f', '-'], text))
       const applied = await suite.kubectl(['apply', '-f', '-'], text)
       t.equal(applied.code, 0, applied.stderr)
       const ip = await address(suite, seed.namespace, seed.service)
@@ -54,18 +55,18 @@ export const seeds: Chapter = async (t, suite) => {
       t.equal(annotated, owner.node, 'the annotation of the contract names the owner')
 
       const page = await eventually(`a page from http://${ip}/`, 30, async () => {
-        const fetched = await suite.client('curl', ['-sS', '--max-time', '2', `http://${ip}/`])
+        const fetched = await suite.client('busybox', ['wget', '-qO-', `http://${ip}/`])
         return fetched.code === 0 && fetched.stdout
       })
       t.match(page, /\S/, 'a page came through the VIP')
-      const answers = await suite.client('arping', ['-c', '3', '-w', '4', '-I', 'eth0', ip])
+      const answers = await suite.client('busybox', ['arping', '-c', '3', '-w', '4', '-I', 'eth0', ip])
       const macs = new Set([...answers.stdout.matchAll(/\[([0-9A-Fa-f:]{17})\]/g)].map(([, mac]) => mac?.toLowerCase()))
       t.same([...macs], [suite.nodes.find((node) => node.name === owner.node)?.mac], "one MAC answers: the owner's")
 
       await suite.kubectl(['delete', '--wait=true', '--timeout=30s', '-f', '-'], text)
       await eventually('the claim to go', 10, async () => (await get(suite, 'addressclaim', ip)) === undefined)
       await eventually('silence', 10, async () => {
-        const late = await suite.client('arping', ['-c', '1', '-w', '1', '-I', 'eth0', ip])
+        const late = await suite.client('busybox', ['arping', '-c', '1', '-w', '1', '-I', 'eth0', ip])
         return late.code !== 0
       })
       t.pass('claim and answers are gone')

@@ -16,6 +16,7 @@ export interface Suite {
   /** First three octets of the segment, such as `10.251.0`; .40 to .250 are free for addresses. */
   readonly segment: string
   readonly auditLog: string
+  readonly kubeconfig: string
   readonly stateDir: string
 }
 
@@ -39,6 +40,7 @@ export interface Manifest {
     readonly namespace?: string
     readonly annotations?: Readonly<Record<string, string>>
     readonly labels?: Readonly<Record<string, string>>
+    readonly finalizers?: readonly string[]
   }
   readonly [field: string]: unknown
 }

@@ -37,7 +37,7 @@ export const uninstall: Chapter = async (t, suite) => {
     await run(suite, 'delete', 'svc', '-n', 'default', ...names, '--timeout=20s')
     t.equal(await get(suite, 'svc', 'left-0', '-n', 'default'), undefined, 'Services can be deleted')
     await eventually('silence on the wire', 10, async () => {
-      return (await suite.client('arping', ['-c', '1', '-w', '1', '-I', 'eth0', `${suite.segment}.180`])).code !== 0
+      return (await suite.client('busybox', ['arping', '-c', '1', '-w', '1', '-I', 'eth0', `${suite.segment}.180`])).code !== 0
     })
   })
 }

@@ -12,7 +12,7 @@ const ownerOf = async (suite: Suite, ip: string) => (await get<Claim>(suite, 'ad
 
 /** The MACs that answer an ARP request of the client within two seconds. */
 async function answering(suite: Suite, ip: string): Promise<string[]> {
-  const { stdout } = await suite.client('arping', ['-c', '2', '-w', '3', '-I', 'eth0', ip])
+  const { stdout } = await suite.client('busybox', ['arping', '-c', '2', '-w', '3', '-I', 'eth0', ip])
   return [...new Set([...stdout.matchAll(/\[([0-9A-Fa-f:]{17})\]/g)].map(([, mac]) => mac?.toLowerCase() ?? ''))]
 }
 
@@ -54,7 +54,7 @@ export const wire: Chapter = async (t, suite) => {
     await eventually(
       'a page through the VIP',
       15,
-      async () => (await suite.client('wget', ['-qO-', '-T', '2', `http://${vip}/`])).code === 0,
+      async () => (await suite.client('busybox', ['wget', '-qO-', `http://${vip}/`])).code === 0,
     )
   })
   await t.test('a speaker that goes moves only its own addresses', async (t) => {
