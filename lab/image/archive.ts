@@ -1,6 +1,6 @@
 import { createHash, type Hash } from 'node:crypto'
 import { createReadStream, createWriteStream, type WriteStream } from 'node:fs'
-import { rename, rm, stat } from 'node:fs/promises'
+import { readFile, rename, rm, stat } from 'node:fs/promises'
 import { finished } from 'node:stream/promises'
 import { TAR_END, type TarMember, tarHeader, tarLength, tarPadding } from './tar.ts'
 
@@ -117,19 +117,25 @@ async function toEntry(path: string, item: ImageFile): Promise<Entry> {
   return { member: { path, kind: 'file', mode, size: content.length }, content }
 }
 
-async function writeEntry(entry: Entry, write: (bytes: Uint8Array) => Promise<void>): Promise<void> {
-  await write(tarHeader(entry.member))
-  if (entry.content !== undefined) await write(entry.content)
-  if (entry.source !== undefined) {
-    let read = 0
-    for await (const chunk of createReadStream(entry.source, { highWaterMark: 1 << 20 })) {
-      read += chunk.length
-      if (read > entry.member.size) break
-      await write(chunk)
-    }
-    if (read !== entry.member.size) throw new Error(`${entry.source} changed its size while it was read`)
+async function writeEntry({ member, source, content }: Entry, write: (bytes: Uint8Array) => Promise<void>): Promise<void> {
+  await write(tarHeader(member))
+  if (content !== undefined) await write(content)
+  else if (source !== undefined) await writeSource(source, member.size, write)
+  await write(tarPadding(member.kind === 'file' ? member.size : 0))
+}
+
+/** Files up to this size are read at once: a stream for each of some thousand takes seconds. */
+const WHOLE_FILE_BYTES = 1 << 20
+
+async function writeSource(source: string, size: number, write: (bytes: Uint8Array) => Promise<void>): Promise<void> {
+  const chunks = size <= WHOLE_FILE_BYTES ? [await readFile(source)] : createReadStream(source, { highWaterMark: WHOLE_FILE_BYTES })
+  let read = 0
+  for await (const chunk of chunks) {
+    read += chunk.length
+    if (read > size) break
+    await write(chunk)
   }
-  await write(tarPadding(entry.member.kind === 'file' ? entry.member.size : 0))
+  if (read !== size) throw new Error(`${source} changed its size while it was read`)
 }
 
 function configJson(image: DockerArchive, diffId: string): object {
