@@ -7,8 +7,9 @@ import { labCgroups } from '../../lab/cgroups.ts'
 import { type Cluster, startCluster, startControlPlane } from '../../lab/cluster.ts'
 import { run, until } from '../../lab/command.ts'
 import { labLayout } from '../../lab/layout.ts'
-import { markedProcesses } from '../../lab/process-table.ts'
-import { findLab } from '../../lab/state.ts'
+import { identify, isAlive, markedProcesses } from '../../lab/process-table.ts'
+import { claimLab, findLab, writeState } from '../../lab/state.ts'
+import { tearDownOrphans } from '../../lab/teardown.ts'
 import { addressesOf, captureOn, uplink } from '../lab/capture.ts'
 
 const MAIN = join(import.meta.dirname, '../../lab/main.ts')
@@ -200,6 +201,43 @@ t.test('a second lab of the same name is refused, and SIGTERM while starting rem
   up.kill('SIGTERM')
   t.match(await ended, [1, null])
   t.same(tracesOf(name, id), [])
+})
+
+t.test('a lab goes with the process that started it, but not one that a user left running', async (t) => {
+  const name = `test-orphan-${process.pid}`
+  const program = `import { startControlPlane } from ${JSON.stringify(join(import.meta.dirname, '../../lab/cluster.ts'))}
+    await startControlPlane({ name: '${name}' }); setInterval(() => undefined, 1000)`
+  const owner = spawn(process.execPath, ['--input-type=module', '--eval', program], { stdio: 'ignore' })
+  const ended = once(owner, 'exit')
+  t.teardown(() => owner.kill('SIGKILL'))
+  await until('the lab', () => (findLab(name)?.phase === 'running' ? true : undefined), { timeoutMs: 60_000 })
+  const lines: string[] = []
+  await tearDownOrphans((line) => lines.push(line))
+  t.equal(findLab(name)?.phase, 'running', 'its owner lives, so it stays')
+  const { id = 0 } = findLab(name) ?? {}
+  owner.kill('SIGKILL')
+  await ended
+  await tearDownOrphans((line) => lines.push(line))
+  t.ok(lines.includes(`removing lab ${name}: what started it is gone`), 'said')
+  t.same(tracesOf(name, id), [], 'and done')
+})
+
+t.test('after a reboot only files are left, and whoever has the old pids now is not touched', async (t) => {
+  const name = `test-boot-${process.pid}`
+  const bystander = spawn('sleep', ['600'])
+  t.teardown(() => bystander.kill('SIGKILL'))
+  await once(bystander, 'spawn')
+  const found = identify(bystander.pid ?? 0)
+  if (found === undefined) throw new Error('no bystander')
+  const claimed = claimLab({ name, kubernetes: '1.34.4', nodes: 1, dualStack: false })
+  writeState({ ...claimed, bootId: 'an earlier boot', phase: 'running', processes: { etcd: { ...found, log: '' } } })
+  t.match(await run([process.execPath, MAIN, 'status']), {
+    code: 1,
+    stdout: new RegExp(`${name}: not whole; remove it with: npm run lab -- down --name ${name}`),
+  })
+  t.match(await run([process.execPath, MAIN, 'down', '--name', name]), { code: 0 })
+  t.same(tracesOf(name, claimed.id ?? 0), [])
+  t.equal(isAlive(found), true, 'the bystander lives')
 })
 
 t.test('the host is as it was', async (t) => {
