@@ -92,5 +92,15 @@ export function validateService(service: ServiceObject, before: ServiceObject | 
   }
   const verdict = requestVerdict(request.value, facts.pools, service.spec.ipFamilies)
   if (!verdict.allowed) return verdict
-  return allow(...request.value.ignored.map(({ message }) => message), ...verdict.warnings)
+  return allow(...ignoredSettings(service, request.value, facts.pools), ...verdict.warnings)
+}
+
+/**
+ * What is not followed, as sentences. A protocol annotation beside a named Eip is no contradiction while they agree: the webhook itself
+ * writes both. About an Eip that does not exist yet nothing can be said.
+ */
+function ignoredSettings(service: ServiceObject, { eip, ignored }: ServiceRequest, pools: readonly Pool[]): string[] {
+  const protocol = pools.find(({ name }) => name === eip)?.protocol
+  const agrees = protocol === undefined || service.metadata.annotations?.[PROTOCOL]?.trim() === protocol
+  return ignored.filter(({ setting }) => setting !== PROTOCOL || !agrees).map(({ message }) => message)
 }

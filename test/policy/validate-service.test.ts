@@ -42,6 +42,12 @@ const TABLE = [
     given: opted({ [IP]: '10.251.0.200' }),
     want: /^allowed \| no Eip contains 10\.251\.0\.200: the Service gets it once one does$/,
   },
+  { name: 'the protocol of the named Eip, as the webhook writes it', given: opted({ [EIP]: 'p1', [PROTOCOL]: 'bgp' }), want: /^allowed$/ },
+  {
+    name: 'a protocol beside an Eip that does not exist yet',
+    given: opted({ [EIP]: 'nosuch', [PROTOCOL]: 'layer2' }),
+    want: /^allowed \| Eip nosuch does not exist/,
+  },
   {
     name: 'an Eip that does not exist',
     given: opted({ [EIP]: 'nosuch' }),
