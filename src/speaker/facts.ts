@@ -9,7 +9,7 @@ export interface ClusterFacts {
   readonly nodeNames: readonly string[]
   /** The speakers' Pods by the node that they are bound to. */
   readonly speakerPods: ReadonlyMap<string, readonly PodObject[]>
-  /** Undefined when the Service is not known (its claim is about to be released). */
+  /** Undefined when the Service is not known: not seen yet, or gone, and then its claim is about to be released. */
   trafficPolicy(service: string): 'Cluster' | 'Local' | undefined
   /** The nodes with a ready serving endpoint of a Service; undefined while the endpoints are not known at all. */
   endpointNodes(service: string): ReadonlySet<string> | undefined
@@ -29,9 +29,12 @@ export interface SliceFacts {
 
 const SERVICE_NAME_LABEL = 'kubernetes.io/service-name'
 
-export const serviceFacts = (service: Pick<ServiceObject, 'spec'>): ServiceFacts => ({
-  trafficPolicy: service.spec.externalTrafficPolicy === 'Local' ? 'Local' : 'Cluster',
-})
+const CLUSTER: ServiceFacts = { trafficPolicy: 'Cluster' }
+const LOCAL: ServiceFacts = { trafficPolicy: 'Local' }
+
+/** One of two objects, so that very many Services of no interest cost next to nothing. */
+export const serviceFacts = ({ spec }: Pick<ServiceObject, 'spec'>): ServiceFacts =>
+  spec.type === 'LoadBalancer' && spec.externalTrafficPolicy === 'Local' ? LOCAL : CLUSTER
 
 /** Absent conditions count as ready, and serving is what ready is when it is absent (EndpointConditions of discovery.k8s.io/v1). */
 export function sliceFacts(slice: EndpointSliceObject): SliceFacts {
@@ -60,12 +63,10 @@ export function endpointNodesOf(slices: Iterable<SliceFacts>): ReadonlyMap<strin
 
 const serviceKey = ({ namespace, name }: Pick<Holder, 'namespace' | 'name'>): string => `${namespace}/${name}`
 
-/** The Services with policy Local among the holders of a claim. */
-export function localHolders(claim: AddressClaimObject, facts: ClusterFacts): readonly string[] {
-  return claim.spec.holders.map(serviceKey).filter((key) => facts.trafficPolicy(key) === 'Local')
-}
-
-/** Which nodes may own the address of one claim; `complete` is false while the endpoints of a Service with policy Local are not known. */
+/**
+ * Which nodes may own the address of one claim. `complete` is false while a holder's Service is not known, or its policy is Local and
+ * the endpoints are not read: nobody takes the address then, and its owner stays.
+ */
 export interface Electorate {
   readonly complete: boolean
   eligibility(node: string): Eligibility
@@ -73,9 +74,11 @@ export interface Electorate {
 
 /** Every Service with policy Local that shares the address needs an endpoint on the node. */
 export function electorateOf(claim: AddressClaimObject, facts: ClusterFacts): Electorate {
-  const required = localHolders(claim, facts).map((service) => facts.endpointNodes(service))
+  const services = claim.spec.holders.map(serviceKey)
+  const policies = services.map((service) => facts.trafficPolicy(service))
+  const required = services.filter((_, at) => policies[at] === 'Local').map((service) => facts.endpointNodes(service))
   return {
-    complete: !required.includes(undefined),
+    complete: !policies.includes(undefined) && !required.includes(undefined),
     eligibility: (name) =>
       nodeEligibility({
         node: facts.nodes.get(name),

@@ -32,7 +32,7 @@ const SENTENCES: Readonly<Record<Exclude<Silence, Ineligibility>, string>> = {
   'owned-elsewhere': 'another node owns the address',
   'first-choice-first': 'a node that stands before this one in the queue may still take it',
   leaving: 'this speaker is shutting down',
-  'facts-incomplete': 'the endpoints of the Service are not known yet',
+  'facts-incomplete': 'the Service, or its endpoints, are not known yet',
 }
 
 const isOwn = (silence: Silence): silence is Exclude<Silence, Ineligibility> => silence in SENTENCES

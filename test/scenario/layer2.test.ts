@@ -10,7 +10,7 @@ import { ADDRESS_CLAIMS, EIPS, ENDPOINT_SLICES, PODS, SERVICES } from '../../src
 import { electionOrder } from '../../src/speaker/election.ts'
 import { PAIR_DELAYS_MS } from '../../src/speaker/layer2/gratuitous.ts'
 import { answering, BROADCAST } from '../speaker/support/arp-host.ts'
-import { buildWorld, createSpeakerPod, OWN } from '../speaker/support/layer2-world.ts'
+import { buildWorld, createSpeakerPod, OWN, serviceName, serviceObject } from '../speaker/support/layer2-world.ts'
 import { startLines } from '../speaker/support/process-lines.ts'
 import { type SpeakerProcess, startSpeaker } from '../speaker/support/speaker-process.ts'
 
@@ -214,11 +214,7 @@ await t.test('it comes back: nothing moves; then the owner is not Ready: its add
 })
 
 await t.test('policy Local: the address goes where the endpoint is, follows it, and falls silent when there is none', async (t) => {
-  const name = 'svc-10-251-0-247'
-  const service = {
-    metadata: { name, namespace: 'default' },
-    spec: { type: 'LoadBalancer', externalTrafficPolicy: 'Local', ports: [{ port: 80 }] },
-  }
+  const name = serviceName('10.251.0.247')
   const slice = (nodeName: string, ready: boolean) => ({
     metadata: { name: `${name}-x`, namespace: 'default', labels: { 'kubernetes.io/service-name': name } },
     addressType: 'IPv4',
@@ -226,7 +222,7 @@ await t.test('policy Local: the address goes where the endpoint is, follows it, 
     ports: [],
   })
   const [last = '', first = ''] = electionOrder(NODES, '10.251.0.247').toReversed()
-  await createObject(world.api, SERVICES, service)
+  await createObject(world.api, SERVICES, serviceObject('10.251.0.247', 'Local'))
   await createObject(world.api, ENDPOINT_SLICES, slice(last, true))
   await delay(300)
   await world.claim('10.251.0.247')

@@ -48,7 +48,8 @@ t.test('when nothing is ready, an endpoint that still serves while it terminates
 
 t.test('a Service without a traffic policy has policy Cluster', async (t) => {
   t.same(serviceFacts({ spec: {} }), { trafficPolicy: 'Cluster' })
-  t.same(serviceFacts({ spec: { externalTrafficPolicy: 'Local' } }), { trafficPolicy: 'Local' })
+  t.same(serviceFacts({ spec: { type: 'LoadBalancer', externalTrafficPolicy: 'Local' } }), { trafficPolicy: 'Local' })
+  t.same(serviceFacts({ spec: { type: 'NodePort', externalTrafficPolicy: 'Local' } }), { trafficPolicy: 'Cluster' })
 })
 
 t.test('an address that is shared by Services with policy Local needs an endpoint of each', async (t) => {

@@ -143,6 +143,7 @@ const table: readonly Row[] = [
     cluster: LOCAL(),
     want: 'yield no-ready-endpoint',
   },
+  { name: 'its Service is not seen yet', self: 'n1', cluster: { unknown: ['default/web'] }, want: 'silent facts-incomplete' },
   {
     name: 'Local: endpoints not read yet: nobody takes',
     self: 'n1',

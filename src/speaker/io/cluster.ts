@@ -36,43 +36,16 @@ const MANAGED_ONLY = { labelSelector: `${APP_LABEL}=${APP_LABEL_VALUE},${COMPONE
 
 /** Creates the informers. EndpointSlices are watched from the first Service with policy Local on: most clusters have many and need none. */
 export function watchCluster(options: Options): ClusterWatch {
-  const { client, logger, clock, metrics, namespace, onChange } = options
-  const make = <T>(
-    resource: Resource,
-    project: (raw: RawObject) => T,
-    scope: { namespace?: string; labelSelector?: string; fieldSelector?: string } = {},
-  ) => createInformer<T>({ client, logger, clock, metrics, resource, project, ...scope })
-  const claims = make(ADDRESS_CLAIMS, (raw) => raw as unknown as AddressClaimObject)
-  const nodes = make(NODES, projectNode)
-  const pods = make(PODS, projectPod, { namespace, ...MANAGED_ONLY })
-  const services = make(SERVICES, projectService, { fieldSelector: 'spec.type=LoadBalancer' })
-  const eips = make(EIPS, ({ metadata: { name, uid } }) => ({ metadata: { name, uid } }))
-  const slices = make(ENDPOINT_SLICES, (raw) => sliceFacts(raw as unknown as EndpointSliceObject))
+  const { onChange } = options
+  const informers = createInformers(options)
+  const { claims, nodes, pods, services, eips, slices } = informers
   const always = [claims, nodes, pods, services, eips] as const
-  const nodesByName = remembered(() => new Map([...nodes.values()].map((node) => [node.metadata.name, node])))
-  const nodeNames = remembered((before?: readonly string[]) => sameNames(before, [...nodesByName.get().keys()]))
-  const podsByNode = remembered(() => Map.groupBy(pods.values(), (pod) => pod.spec?.nodeName ?? ''))
-  const endpoints = remembered(() => endpointNodesOf(slices.values()))
-  const endpointNodes = (service: string): ReadonlySet<string> | undefined => {
-    slices.start()
-    return slices.synced ? (endpoints.get().get(service) ?? NO_NODES) : undefined
-  }
-  nodes.subscribe(nodesByName.forget)
-  nodes.subscribe(nodeNames.forget)
-  pods.subscribe(podsByNode.forget)
-  slices.subscribe(endpoints.forget)
   claims.subscribe(({ before, after }) => onChange(after === undefined ? before : undefined))
-  for (const informer of [nodes, pods, services, slices]) informer.subscribe(() => onChange())
+  const facts = deriveFacts(informers, onChange)
   return {
     claims,
     eipUid: (name) => eips.get(name)?.metadata.uid,
-    facts: () => ({
-      nodes: nodesByName.get(),
-      nodeNames: nodeNames.get(),
-      speakerPods: podsByNode.get(),
-      trafficPolicy: (service) => services.get(service)?.trafficPolicy,
-      endpointNodes,
-    }),
+    facts,
     checks: () => always.map((informer) => ({ name: `informer-${informer.name}`, ok: informer.synced, detail: 'not read yet' })),
     start() {
       for (const informer of always) informer.start()
@@ -80,6 +53,54 @@ export function watchCluster(options: Options): ClusterWatch {
     whenSynced: async (signal) => void (await Promise.all(always.map((informer) => informer.whenSynced(signal)))),
     close: async () => void (await Promise.all([...always, slices].map((informer) => informer.close()))),
   }
+}
+
+function createInformers({ client, logger, clock, metrics, namespace }: Options) {
+  const make = <T>(resource: Resource, project: (raw: RawObject) => T, scope: { namespace?: string; labelSelector?: string } = {}) =>
+    createInformer<T>({ client, logger, clock, metrics, resource, project, ...scope })
+  return {
+    claims: make(ADDRESS_CLAIMS, (raw) => raw as unknown as AddressClaimObject),
+    nodes: make(NODES, projectNode),
+    pods: make(PODS, projectPod, { namespace, ...MANAGED_ONLY }),
+    services: make(SERVICES, projectService),
+    eips: make(EIPS, ({ metadata: { name, uid } }) => ({ metadata: { name, uid } })),
+    slices: make(ENDPOINT_SLICES, (raw) => sliceFacts(raw as unknown as EndpointSliceObject)),
+  }
+}
+
+/** Facts from what the informers hold now; what takes a walk over all objects is computed once per change. */
+function deriveFacts({ nodes, pods, services, slices }: ReturnType<typeof createInformers>, onChange: () => void): () => ClusterFacts {
+  const nodesByName = remembered(() => new Map([...nodes.values()].map((node) => [node.metadata.name, node])))
+  const nodeNames = remembered((before?: readonly string[]) => sameNames(before, [...nodesByName.get().keys()]))
+  const podsByNode = remembered(() => Map.groupBy(pods.values(), (pod) => pod.spec?.nodeName ?? ''))
+  const endpoints = remembered(() => endpointNodesOf(slices.values()))
+  let asked = false
+  const endpointNodes = (service: string): ReadonlySet<string> | undefined => {
+    if (!asked) {
+      asked = true
+      slices.start()
+      // An empty list is an answer too, and changes no object. A rejection means that the process ends.
+      slices.whenSynced().then(onChange, () => undefined)
+    }
+    return slices.synced ? (endpoints.get().get(service) ?? NO_NODES) : undefined
+  }
+  const follow = <T>(informer: Informer<T>, ...derived: readonly { forget(): void }[]) =>
+    informer.subscribe(({ before, after }) => {
+      if (saysTheSame(before, after)) return
+      for (const one of derived) one.forget()
+      onChange()
+    })
+  follow(nodes, nodesByName, nodeNames)
+  follow(pods, podsByNode)
+  follow(slices, endpoints)
+  follow(services)
+  return () => ({
+    nodes: nodesByName.get(),
+    nodeNames: nodeNames.get(),
+    speakerPods: podsByNode.get(),
+    trafficPolicy: (service) => services.get(service)?.trafficPolicy,
+    endpointNodes,
+  })
 }
 
 /** A value computed at the first question after each change. */
@@ -103,6 +124,12 @@ function sameNames(before: readonly string[] | undefined, names: readonly string
 }
 
 const NO_NODES: ReadonlySet<string> = new Set()
+
+/** Most updates of Nodes, Services and endpoints change nothing that a speaker reads: they are not worth a look at every claim. */
+function saysTheSame(before: unknown, after: unknown): boolean {
+  const text = (object: unknown) => JSON.stringify(object, (name, value: unknown) => (name === 'resourceVersion' ? undefined : value))
+  return before === after || text(before) === text(after)
+}
 
 const identity = ({ apiVersion, kind, metadata }: RawObject) => {
   const { name, namespace, uid, resourceVersion, creationTimestamp, deletionTimestamp, labels } = metadata

@@ -6,8 +6,8 @@ import { type Cluster, type LabNode, startControlPlane } from '../../../lab/clus
 import type { AddressClaimObject, AddressClaimSpec } from '../../../src/api/address-claim.ts'
 import { SPEAKER_NAME } from '../../../src/api/names.ts'
 import { type ApiClient, createApiClient } from '../../../src/kube/client.ts'
-import { createObject, getObject, listObjects, patchObject } from '../../../src/kube/objects.ts'
-import { ADDRESS_CLAIMS, EVENTS, NODES, PODS } from '../../../src/kube/resources.ts'
+import { createObject, findObject, getObject, listObjects, patchObject } from '../../../src/kube/objects.ts'
+import { ADDRESS_CLAIMS, EVENTS, NODES, PODS, SERVICES } from '../../../src/kube/resources.ts'
 import { silentLogger } from '../../../src/runtime/logger.ts'
 import { type ArpHost, startArpHost } from './arp-host.ts'
 
@@ -104,8 +104,17 @@ function waitFor(api: ApiClient): Layer2World['until'] {
   }
 }
 
+/** The Service that holds the address of a test. */
+export const serviceName = (address: string): string => `svc-${address.replaceAll(/[.:]/g, '-')}`
+
+export const serviceObject = (address: string, externalTrafficPolicy: 'Cluster' | 'Local') => ({
+  metadata: { name: serviceName(address), namespace: 'default' },
+  spec: { type: 'LoadBalancer', externalTrafficPolicy, ports: [{ port: 80 }] },
+})
+
 async function createClaim(api: ApiClient, address: string, spec: Partial<AddressClaimSpec> = {}): Promise<void> {
-  const holder = { namespace: 'default', name: `svc-${address.replaceAll(/[.:]/g, '-')}`, uid: `uid-${address}`, ports: [] }
+  const holder = { namespace: 'default', name: serviceName(address), uid: `uid-${address}`, ports: [] }
+  if ((await findObject(api, SERVICES, holder)) === undefined) await createObject(api, SERVICES, serviceObject(address, 'Cluster'))
   await createObject(api, ADDRESS_CLAIMS, {
     metadata: { name: nameOf(address) },
     spec: { address, eip: 'pool', protocol: 'layer2', interface: 'eth0', holders: [holder], ...spec },

@@ -32,6 +32,8 @@ export interface ClusterShape {
   readonly speakerNotReady?: readonly string[]
   readonly noSpeaker?: readonly string[]
   /** Services with policy Local: the nodes of their ready endpoints; undefined is "not read yet". */
+  /** Services that are not known. */
+  readonly unknown?: readonly string[]
   readonly local?: Readonly<Record<string, readonly string[] | undefined>>
 }
 
@@ -47,7 +49,8 @@ export function clusterFacts(shape: ClusterShape): ClusterFacts {
         .filter((node) => !has(shape.noSpeaker, node))
         .map((node) => [node, [speakerPod(node, { ready: !has(shape.speakerNotReady, node), leaving: has(shape.leaving, node) })]]),
     ),
-    trafficPolicy: (service) => (shape.local !== undefined && service in shape.local ? 'Local' : 'Cluster'),
+    trafficPolicy: (service) =>
+      has(shape.unknown, service) ? undefined : shape.local !== undefined && service in shape.local ? 'Local' : 'Cluster',
     endpointNodes: (service) => {
       const nodes = shape.local?.[service]
       return nodes === undefined ? undefined : new Set(nodes)
