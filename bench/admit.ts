@@ -87,6 +87,7 @@ async function serveWebhook({ cert, key }: IssuedCertificates): Promise<number> 
     logger: createProcessLogger('webhook', 'json', 'info'),
     clock: systemClock,
     onReview: createReviewMetrics(createMetrics()).review,
+    isLeaving: () => false,
   })
   const server = await startServer(app, { host: '127.0.0.1', port: 0 })
   server.setCertificate({ cert, key })

@@ -56,11 +56,12 @@ async function run(config: Run): Promise<void> {
   const facts = createFacts({ ...informers, ownNamespace: config.namespace, clock: systemClock, logger })
   const reviewMetrics = createReviewMetrics(metrics)
   const routes = createRoutes(base, informers.bgpPeers, facts, reviewMetrics)
-  const app = createApp({ routes, logger, clock: systemClock, onReview: reviewMetrics.review })
+  const leaving = { yes: false }
+  const isLeaving = () => leaving.yes
+  const app = createApp({ routes, logger, clock: systemClock, onReview: reviewMetrics.review, isLeaving })
   const server = await startServer(app, { host: flags['webhook-host'], port: flags['webhook-port'] })
   const holder = createCertificateHolder({ secretName: CERTIFICATE_SECRET, serve: server.setCertificate, clock: systemClock, logger })
   informers.secret.subscribe(({ after }) => holder.offer(after))
-  const leaving = { yes: false }
   const ready = (): readonly Check[] => readyChecks(informers, holder.problem(), leaving.yes)
   const health = config.metricsAddress && (await startHealthServer({ ...config.metricsAddress, registry: metrics.registry, ready }))
   for (const informer of Object.values(informers)) informer.start()
@@ -68,6 +69,7 @@ async function run(config: Run): Promise<void> {
   logger.info('webhook started', { port: server.port, metricsPort: health?.port, namespace: config.namespace, version: version() })
   const drain = async (): Promise<void> => {
     leaving.yes = true
+    server.drain()
     await systemClock.sleep(flags['drain-time'])
   }
   const steps: readonly ShutdownStep[] = [

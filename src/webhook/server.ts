@@ -27,6 +27,8 @@ export interface AppOptions {
   readonly logger: Logger
   readonly clock: Clock
   readonly onReview: (record: ReviewRecord) => void
+  /** Once this is true, every answer ends its connection, so that the API server asks another replica. */
+  readonly isLeaving: () => boolean
 }
 
 /** An object of 1.5 MB, the most that etcd takes, comes twice in an UPDATE and grows by its managed fields. */
@@ -46,9 +48,14 @@ export function createApp(options: AppOptions): App {
     keepAliveTimeout: KEEP_ALIVE_MS,
     requestTimeout: REQUEST_TIMEOUT_MS,
     forceCloseConnections: 'idle',
+    // A request that still comes while we close is answered like any other.
+    return503OnClosing: false,
   })
   readJsonPlainly(app)
   for (const route of options.routes) serveRoute(app, route, options)
+  app.addHook('onSend', async (_request, reply) => {
+    if (options.isLeaving()) reply.header('connection', 'close')
+  })
   app.setErrorHandler((error, request, reply) => {
     const status = statusOf(error)
     const log = status >= 500 ? options.logger.error : options.logger.warn
@@ -115,6 +122,8 @@ export interface WebhookServer {
   readonly port: number
   /** Serves this certificate to every connection made from now on; those that are open stay. Throws when TLS cannot use it. */
   setCertificate(certificate: Pick<ServingCertificate, 'cert' | 'key'>): void
+  /** Ends idle connections and goes on answering: the API server keeps its connections as long as we do, whatever its Service says. */
+  drain(): void
   /** Ends idle connections, waits for running requests. Idempotent. */
   close(): Promise<void>
 }
@@ -130,6 +139,7 @@ export async function startServer(app: App, options: { readonly host: string; re
   return {
     port,
     setCertificate: ({ cert, key }) => app.server.setSecureContext({ cert, key, minVersion: 'TLSv1.2' }),
+    drain: () => app.server.closeIdleConnections(),
     close: async () => {
       await app.close()
     },

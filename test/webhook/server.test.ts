@@ -31,7 +31,7 @@ const review = (over: object = {}) => ({
   request: { uid: 'r-1', operation: 'CREATE', name: 'x', object: {}, ...over },
 })
 
-function buildApp() {
+function buildApp(leaving = { yes: false }) {
   const { lines, logger } = recordLines()
   const metrics = createMetrics({ processMetrics: false })
   const app = createApp({
@@ -49,6 +49,7 @@ function buildApp() {
     logger,
     clock: systemClock,
     onReview: createReviewMetrics(metrics).review,
+    isLeaving: () => leaving.yes,
   })
   return { app, lines, metrics }
 }
@@ -155,7 +156,8 @@ t.test('the certificate', async (t) => {
 t.test('a certificate is changed while connections are open', async (t) => {
   const nowMs = Date.now()
   const [first, second] = await Promise.all([issue(nowMs), issue(nowMs)])
-  const { app } = buildApp()
+  const leaving = { yes: false }
+  const { app } = buildApp(leaving)
   const server = await startServer(app, { host: '127.0.0.1', port: 0 })
   const dial = (ca: string, options: object = {}) =>
     new Promise<TLSSocket>((resolve, reject) => {
@@ -180,7 +182,13 @@ t.test('a certificate is changed while connections are open', async (t) => {
   await t.rejects(dial(second.ca, { minVersion: 'TLSv1', maxVersion: 'TLSv1.1' }), 'nothing below TLS 1.2')
   t.throws(() => server.setCertificate({ cert: 'x', key: 'y' }))
   t.equal(await ask(await dial(second.ca)), 'HTTP/1.1 200 OK', 'a bad one changes nothing')
-  old.destroy()
+  const ended = new Promise((resolve) => old.once('close', resolve))
+  leaving.yes = true
+  server.drain()
+  await ended
+  const late = await dial(second.ca)
+  t.equal(await ask(late), 'HTTP/1.1 200 OK', 'while it drains it still answers')
+  if (!late.closed) await new Promise((resolve) => late.once('close', resolve))
   await server.close()
   await server.close()
 })
