@@ -37,6 +37,7 @@ export function watchHost(options: Options): HostWatch {
   let facts = read(netlink, history, destinations)
   let timer: Timer | undefined
   const refresh = (): void => {
+    timer?.cancel()
     timer = clock.setTimer(RESYNC_MS, refresh)
     try {
       const before = fingerprint(facts)

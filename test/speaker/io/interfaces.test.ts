@@ -1,0 +1,24 @@
+/** Interfaces, routes and their changes as a real kernel tells them, in a network namespace of its own. Needs root on Linux. */
+import { execFile } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import t from 'tap'
+
+const CHILD = fileURLToPath(new URL('../support/host-watch-child.ts', import.meta.url))
+const refused = process.platform !== 'linux' ? 'Linux only' : process.getuid?.() !== 0 ? 'needs root' : undefined
+
+t.test('what the kernel says, and what it says next', { skip: refused ?? false }, async (t) => {
+  const { stdout } = await promisify(execFile)('unshare', ['--net', process.execPath, CHILD], { timeout: 30_000 })
+  const seen = JSON.parse(stdout) as Record<string, object>
+  t.match(seen['start'], { loopback: ['lo'], up: true, addresses: ['192.0.2.5'], ups: 0, routes: {} })
+  t.match(
+    seen['followed'],
+    { routes: { '192.0.2.9': 'v0', '192.0.2.5': 'local', '203.0.113.1': 'none' } },
+    'an address of our own is no way to anywhere',
+  )
+  t.match(seen['down'], { told: true, up: false, ups: 0 }, 'the other end went down: no carrier')
+  t.match(seen['up'], { told: true, up: true, ups: 1 })
+  t.match(seen['address'], { told: true, addresses: ['192.0.2.5', '198.51.100.7'] })
+  t.match(seen['mac'], { told: true, mac: '02:00:5e:00:00:07' })
+  t.match(seen['gone'], { told: true, up: undefined })
+})
