@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { StepError } from './command.ts'
 
 const ROOT = '/sys/fs/cgroup'
 const REMOVE_TRIES = 50
@@ -45,7 +46,11 @@ function handDownControllers(folder: string): void {
     try {
       writeFileSync(join(folder, 'cgroup.subtree_control'), `+${controller}`)
     } catch (error) {
-      if (['cpu', 'memory', 'pids', 'cpuset'].includes(controller)) throw error
+      if (!['cpu', 'memory', 'pids', 'cpuset'].includes(controller)) continue
+      throw new StepError(
+        'cgroups',
+        `${folder} does not hand down ${controller}: ${error instanceof Error ? error.message : String(error)}`,
+      )
     }
   }
 }

@@ -1,3 +1,4 @@
+import { dirname } from 'node:path'
 import { type Binaries, DEFAULT_KUBERNETES, ensureBinaries, gatherBinaries } from './binaries.ts'
 import { ALL_BINARIES, CONTROL_PLANE_BINARIES } from './binary-source.ts'
 import { labCache } from './cache.ts'
@@ -7,6 +8,7 @@ import { type Connection, connect } from './connection.ts'
 import { startControlPlane as startComponents } from './control-plane.ts'
 import { keepLog } from './failure-log.ts'
 import { type Layout, labLayout, labPaths, MAX_NODES } from './layout.ts'
+import { noteNetnsFolder } from './netns-folder.ts'
 import { createNetwork } from './network.ts'
 import { type NodeStart, startNode } from './node.ts'
 import { createPki, type Pki } from './pki.ts'
@@ -109,6 +111,7 @@ async function build(
     state.processes[name] = { ...process, log: path }
     writeState(state)
   }
+  noteNetnsFolder(dirname(state.directory))
   await step(log, options.signal, 'network', () => createNetwork(layout, { dualStack: state.dualStack }))
   const pki = createPki(layout, new Date())
   const connection = connect(layout, pki, made.binaries['kubectl'] ?? 'kubectl')

@@ -1,7 +1,9 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { removeCgroups } from './cgroups.ts'
 import { run, StepError } from './command.ts'
 import { labLayout, labPaths } from './layout.ts'
+import { releaseNetnsFolder } from './netns-folder.ts'
 import { deleteNetwork } from './network.ts'
 import { isAlive, killAndWait, markedProcesses, processesInNamespaces } from './process-table.ts'
 import { bootId, type LabState, listLabs, releaseLab } from './state.ts'
@@ -26,6 +28,7 @@ export async function tearDown(state: LabState): Promise<void> {
     left.push(...(await removeCgroups(link)))
   }
   if (left.length > 0) throw new StepError(`removing lab ${state.name}`, `still there: ${left.join(', ')}`, labPaths(state.directory).logs)
+  await releaseNetnsFolder(dirname(state.directory))
   releaseLab(state)
 }
 

@@ -87,9 +87,10 @@ function untilTold({ write, signal }: Terminal): Promise<void> {
   })
 }
 
-/** Runs a step and says how long it took; an interruption ends it early. */
+/** Says a step's name before it and its seconds after it; an interruption ends it early. */
 async function timed<T>({ write, signal }: Terminal, step: string, work: () => Promise<T>): Promise<T> {
   const startedAt = Date.now()
+  write(`${step} ...`)
   const interrupted = new Promise<never>((_, reject) => {
     const end = () => reject(new StepError(step, 'interrupted'))
     signal.addEventListener('abort', end, { once: true })

@@ -85,6 +85,7 @@ t.test('a dual-stack cluster runs Pods, and a control plane stands beside it', a
   await nothingLeaves(t, cluster)
   await auditSays(t, cluster)
   await componentsRestart(t, second)
+  await commandsWork(t, cluster)
 
   await cluster.down()
   await cluster.down()
@@ -165,6 +166,29 @@ async function componentsRestart(t: Test, cluster: Cluster): Promise<void> {
   t.equal((await cluster.tryKubectl(['get', 'namespace', 'default'])).code, 0, 'etcd has kept what it knew')
 }
 
+async function commandsWork(t: Test, cluster: Cluster): Promise<void> {
+  const { name } = cluster
+  const table: readonly { argv: string[]; code: number; says: RegExp }[] = [
+    { argv: ['doctor'], code: 0, says: /ok +kubelet \(/ },
+    { argv: ['status'], code: 0, says: new RegExp(`${name}: running\\n.* 1 nodes, dual stack`) },
+    { argv: ['logs', '--name', name], code: 0, says: /kubelet-n1 +\d+ bytes/ },
+    { argv: ['logs', 'etcd', '--name', name], code: 0, says: /ready to serve client requests/ },
+    { argv: ['logs', 'nothing', '--name', name], code: 1, says: /no log of nothing; there are .*etcd/ },
+    { argv: ['kubectl', '--name', name, 'get', 'nodes', '--output=name'], code: 0, says: /^node\/n1\n$/ },
+    { argv: ['shell', '--name', name, 'n1', 'sh', '-c', 'ls /run/containerd; exit 7'], code: 7, says: /containerd\.sock/ },
+    { argv: ['shell', '--name', name, 'n2'], code: 1, says: /there is no n2 in this lab; there are n1, cp, client/ },
+    { argv: ['load', '/nonexistent.tar', '--name', name], code: 1, says: /there is no file \/nonexistent.tar/ },
+    { argv: ['up', '--name', name], code: 1, says: /is running already/ },
+    { argv: ['up', '--kubernetes', '1.2.3', '--name', 'x'], code: 1, says: /1\.2\.3 is not offered; offered are 1\.34\.4/ },
+    { argv: ['down', '--name', 'nobody'], code: 0, says: /there is no lab named nobody/ },
+  ]
+  for (const { argv, code, says } of table) {
+    const { stdout, stderr, ...result } = await run([process.execPath, MAIN, ...argv])
+    t.equal(result.code, code, `${argv.join(' ')}: ${code}`)
+    t.match(`${stdout}${stderr}`, says)
+  }
+}
+
 t.test('kill -9 of the command, at any moment, leaves nothing that down does not remove', async (t) => {
   const moments: readonly { name: string; reached: (name: string) => boolean }[] = [
     { name: `test-early-${process.pid}`, reached: (name) => (findLab(name)?.id ?? -1) >= 0 },
@@ -238,6 +262,25 @@ t.test('after a reboot only files are left, and whoever has the old pids now is 
   t.match(await run([process.execPath, MAIN, 'down', '--name', name]), { code: 0 })
   t.same(tracesOf(name, claimed.id ?? 0), [])
   t.equal(isAlive(found), true, 'the bystander lives')
+})
+
+t.test('the first lab after a boot takes back even the mount that the first network namespace makes', async (t) => {
+  const name = `test-fresh-${process.pid}`
+  const lab = (verb: string) => `'${process.execPath}' '${MAIN}' ${verb} --nodes 1 --name ${name} >&2`
+  // A mount namespace with an empty /run is a host after its boot, as far as the lab can see.
+  const script = [
+    'umount --recursive --lazy /run/netns || true',
+    'mount -t tmpfs fresh /run',
+    'cat /proc/self/mounts',
+    'echo ----',
+    lab('up'),
+  ]
+  const inside = [...script, lab('down'), 'cat /proc/self/mounts', 'echo ----', 'ls /run'].join('\n')
+  const { code, stdout, stderr } = await run(['unshare', '--mount', '--propagation', 'private', 'sh', '-ec', inside])
+  t.equal(code, 0, stderr)
+  const [before, after, files] = stdout.split('----\n')
+  t.equal(after, before, 'the same mounts')
+  t.notMatch(files, /netns/, 'and no folder')
 })
 
 t.test('the host is as it was', async (t) => {
