@@ -28,6 +28,8 @@ export interface Layer2Options {
 const STUCK_AFTER_MS = 5000
 /** How long close() waits for the Worker to end by itself. */
 const STOP_WITHIN_MS = 2000
+/** The thread makes only short-lived garbage: a small young generation keeps its collections, and the process, small. */
+const LIMITS = { maxYoungGenerationSizeMb: 4 }
 const WORKER = new URL(import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js', import.meta.url)
 
 interface State {
@@ -103,7 +105,7 @@ function send(state: State, slots: Slots, wakeup: Wakeup, before: Table, after: 
 function startWorker(options: Layer2Options, state: State, counters: Layer2Counters, slots: Slots, wakeup: Wakeup): void {
   const { port1, port2 } = new MessageChannel()
   const start: WorkerStart = { port: port2, wakeupFd: wakeup.fd, counters: counters.memory }
-  const thread = new Worker(WORKER, { name: 'layer2', workerData: start, transferList: [port2] })
+  const thread = new Worker(WORKER, { name: 'layer2', workerData: start, transferList: [port2], resourceLimits: LIMITS })
   const exited = new Promise<void>((resolve) => {
     thread.once('error', (error) => {
       state.failure = error instanceof Error ? error.message : String(error)

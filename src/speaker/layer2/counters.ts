@@ -24,10 +24,10 @@ const GLOBAL_COUNTERS = [...OWN_GLOBALS, ...IGNORE_REASONS] as const
 export type GlobalCounter = (typeof OWN_GLOBALS)[number] | IgnoreReason
 
 /** As many addresses as one node can answer for. */
-export const SLOTS = 65_536
+export const SLOTS = 262_144
 const FIRST_ADDRESS = GLOBAL_COUNTERS.length
 
-/** Allocates the memory (2 MiB of address space, of which the kernel backs only what is touched), or looks at that of another thread. */
+/** Allocates the memory (6 MiB of address space, of which the kernel backs only what is touched), or looks at that of another thread. */
 export function createLayer2Counters(
   memory = new SharedArrayBuffer((FIRST_ADDRESS + SLOTS * ADDRESS_COUNTERS.length) * 8),
 ): Layer2Counters {
