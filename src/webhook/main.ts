@@ -69,7 +69,6 @@ async function run(config: Run): Promise<void> {
   logger.info('webhook started', { port: server.port, metricsPort: health?.port, namespace: config.namespace, version: version() })
   const drain = async (): Promise<void> => {
     leaving.yes = true
-    server.drain()
     await systemClock.sleep(flags['drain-time'])
   }
   const steps: readonly ShutdownStep[] = [

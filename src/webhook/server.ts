@@ -1,6 +1,6 @@
 /** HTTPS: one route per webhook, a certificate that can be changed while requests run. */
 import type { Server } from 'node:https'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import Fastify, { type FastifyInstance } from 'fastify'
 import type { Clock } from '../runtime/clock.ts'
 import { describeError, type Logger } from '../runtime/logger.ts'
@@ -27,7 +27,10 @@ export interface AppOptions {
   readonly logger: Logger
   readonly clock: Clock
   readonly onReview: (record: ReviewRecord) => void
-  /** Once this is true, every answer ends its connection, so that the API server asks another replica. */
+  /**
+   * Once this is true, every answer ends its connection, so that the API server asks another replica: left alone, it keeps a connection for
+   * as long as we do, whatever became of the Service's endpoints. Idle ones are not cut at once, since a request may be on its way on them.
+   */
   readonly isLeaving: () => boolean
 }
 
@@ -36,6 +39,8 @@ const LARGEST_REVIEW_BYTES = 8 * 1024 * 1024
 /** Longer than the 90 s that the API server keeps an idle connection: it, not we, closes one, so no request meets a closing one. */
 const KEEP_ALIVE_MS = 120_000
 const REQUEST_TIMEOUT_MS = 10_000
+/** Running requests end in this time, or are cut. */
+const CLOSE_TIMEOUT_MS = 1500
 
 type App = FastifyInstance<Server>
 
@@ -122,9 +127,7 @@ export interface WebhookServer {
   readonly port: number
   /** Serves this certificate to every connection made from now on; those that are open stay. Throws when TLS cannot use it. */
   setCertificate(certificate: Pick<ServingCertificate, 'cert' | 'key'>): void
-  /** Ends idle connections and goes on answering: the API server keeps its connections as long as we do, whatever its Service says. */
-  drain(): void
-  /** Ends idle connections, waits for running requests. Idempotent. */
+  /** Ends idle connections, waits a moment for running requests, cuts what is left. Idempotent. */
   close(): Promise<void>
 }
 
@@ -136,12 +139,26 @@ export async function startServer(app: App, options: { readonly host: string; re
     await app.listen({ ...options, host: '0.0.0.0' })
   })
   const { port } = app.server.address() as AddressInfo
+  const cutAll = followConnections(app.server)
   return {
     port,
     setCertificate: ({ cert, key }) => app.server.setSecureContext({ cert, key, minVersion: 'TLSv1.2' }),
-    drain: () => app.server.closeIdleConnections(),
     close: async () => {
+      const late = setTimeout(cutAll, CLOSE_TIMEOUT_MS)
       await app.close()
+      clearTimeout(late)
     },
+  }
+}
+
+/** Gives the function that cuts every connection, also those on which no handshake or no request ever came: they count as busy. */
+function followConnections(server: Server): () => void {
+  const open = new Set<Socket>()
+  server.on('connection', (socket: Socket) => {
+    open.add(socket)
+    socket.once('close', () => open.delete(socket))
+  })
+  return () => {
+    for (const socket of open) socket.destroy()
   }
 }

@@ -417,9 +417,34 @@ t.test('the certificate is exchanged without a refused request', async (t) => {
   )
 })
 
+t.test('one process goes and another comes, under load, and no request fails', async (t) => {
+  const answers: string[] = []
+  let asking = true
+  const load = Promise.all(
+    Array.from({ length: 4 }, async () => {
+      while (asking) answers.push(await attempt(api, EIPS, eip('e', { address: '10.251.0.61' })))
+    }),
+  )
+  const next = await startWebhook(world.kubeconfig, [], { POD_NAME: 'next' })
+  await until('the new one is ready', async () => (await next.ready()).ok)
+  const [leaver, ...others] = world.webhooks
+  world.webhooks = [next, ...others]
+  // As with Pods: the new address is there, the old one is taken out, and only then does the process end.
+  balancer.turnTo(world.webhooks.map(({ port }) => port))
+  t.equal(await leaver?.stop(), 0)
+  asking = false
+  await load
+  t.ok(answers.length > 10, `${answers.length} requests`)
+  t.same(
+    answers.filter((answer) => !answer.startsWith(DENIED)),
+    [],
+  )
+})
+
 t.test('with the webhook away Services go through and Eips do not; it comes back', async (t) => {
   const codes = await Promise.all(world.webhooks.map((webhook) => webhook.stop()))
-  t.same(codes, [0, 0], 'SIGTERM ends them well')
+  const complaints = world.webhooks.flatMap(({ lines }) => lines.filter(({ msg }) => msg.startsWith('shutdown step')).map(({ msg }) => msg))
+  t.same({ codes, complaints }, { codes: [0, 0], complaints: [] }, 'SIGTERM ends them well')
   balancer.target([])
   const bare = await createObject<ServiceObject>(api, SERVICES, service('meanwhile') as unknown as ServiceObject)
   t.equal(bare.metadata.annotations, undefined)

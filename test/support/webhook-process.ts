@@ -83,8 +83,10 @@ async function stop(child: ChildProcess, signal: NodeJS.Signals): Promise<number
 
 export interface Balancer {
   readonly port: number
-  /** To these ports on the loopback address, in turn; none refuses connections. */
+  /** Cuts what is open; new connections go to these ports on the loopback address, in turn. None refuses connections. */
   target(ports: readonly number[]): void
+  /** New connections go to these; open ones stay. */
+  turnTo(ports: readonly number[]): void
   close(): Promise<void>
 }
 
@@ -114,6 +116,9 @@ export async function startBalancer(host: string): Promise<Balancer> {
     target(next) {
       ports = next
       for (const socket of open) socket.destroy()
+    },
+    turnTo(next) {
+      ports = next
     },
     close: async () => {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()))
