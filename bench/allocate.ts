@@ -154,7 +154,7 @@ async function measure(bench: Bench, rounds: number): Promise<object> {
   const figures = { floor: [] as number[], waiting: [] as number[], live: [] as number[] }
   for (let round = 0; round < rounds; round++) {
     figures.floor.push(await floor(bench))
-    const allocator = await startAllocator(bench.cluster.kubeconfig, 'bench', ['--leader-elect=false', '--log-level=warn'])
+    const allocator = await startAllocator(bench.cluster.kubeconfig, 'bench', ['--leader-elect=false', '--log-level=info'])
     try {
       figures.waiting.push(await waiting(bench, round))
       await released(bench)
@@ -188,15 +188,16 @@ export async function run(argv: readonly string[]): Promise<object> {
   if (!(count >= 1 && count <= 16_000) || !(rounds >= 1 && rounds <= 20)) throw new RangeError('--services 1 to 16000, --rounds 1 to 20')
   const cluster = await startControlPlane()
   const api = createApiClient({ kubeconfigPath: cluster.kubeconfig, userAgent: 'bench', logger: silentLogger })
+  const services = createInformer<ServiceObject>({ client: api, resource: SERVICES, logger: silentLogger })
   try {
     await cluster.kubectl(['apply', '--server-side', '-f', fileURLToPath(new URL('../deploy/crds', import.meta.url))])
     await cluster.kubectl(['wait', '--for=condition=Established', 'crd', '--all', '--timeout=30s'])
     for (const name of ['openelb-system', 'floor', 'waiting', 'live']) await createObject(api, NAMESPACES, { metadata: { name } })
-    const services = createInformer<ServiceObject>({ client: api, resource: SERVICES, logger: silentLogger })
     services.start()
     await services.whenSynced()
     return await measure({ cluster, api, services, count }, rounds)
   } finally {
+    await services.close()
     api.close()
     await cluster.down()
   }
