@@ -77,6 +77,7 @@ interface Parts {
   readonly writes: ReconcileLoop
   /** By claim, the version of it that the last successful write was made from: until the watch shows a newer one there is nothing to do. */
   readonly writtenFrom: Map<string, string>
+  readonly conflicts: { inc(): void }
 }
 
 /** Creates the loop. It does nothing before start(). */
@@ -92,7 +93,16 @@ export function createSpeaker(options: SpeakerOptions): Speaker {
     clock,
     metrics,
   })
-  const parts: Parts = { options, state, memory: createClaimMemory(), journal: createJournal(logger), writes, writtenFrom: new Map() }
+  const conflicts = metrics.counter('openelb_speaker_claim_conflicts_total', 'Claim writes that another writer was faster with.')
+  const parts: Parts = {
+    options,
+    state,
+    memory: createClaimMemory(),
+    journal: createJournal(logger),
+    writes,
+    writtenFrom: new Map(),
+    conflicts,
+  }
   return {
     wake: () => lookIn(parts, Math.min(LONGEST_SETTLE_MS, Math.max(SETTLE_MS, REST * state.lookMs))),
     removed: (claim) => removed(parts, claim),
@@ -171,7 +181,7 @@ async function write(parts: Parts, name: string): Promise<void> {
   } catch (error) {
     if (isNotFound(error)) return
     if (!isConflict(error)) throw error
-    options.metrics.counter('openelb_speaker_claim_conflicts_total', 'Claim writes that another writer was faster with.').inc()
+    parts.conflicts.inc()
     return
   }
   writtenFrom.set(name, claim.metadata.resourceVersion)
