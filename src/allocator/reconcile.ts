@@ -1,7 +1,7 @@
 /** Makes one Service so as it was decided: facts in, decision out, then the writes. */
 
 import type { Ip } from '../addr/ip.ts'
-import { parseClaimName } from '../api/address-claim.ts'
+import { holdersText, parseClaimName } from '../api/address-claim.ts'
 import type { ServiceObject } from '../api/core-objects.ts'
 import { isAlreadyExists, isConflict, isNotFound } from '../kube/client.ts'
 import type { EventRecorder } from '../kube/events.ts'
@@ -27,6 +27,8 @@ export interface ServiceReconcileOptions {
   readonly remembered: ReadonlyMap<string, readonly Ip[]>
   /** A Service without a claim was left alone for this reason. */
   readonly onLeft: (key: string, reason: string) => void
+  /** An address that was set aside was not claimed after all: somebody may have been refused for it. */
+  readonly onUnclaimed: (address: string, eip: string) => void
   /** A refusal began, or changed. */
   readonly onRefused: (code: RefusalCode) => void
 }
@@ -159,17 +161,22 @@ function createServiceWriter({ knowledge, store, events, clock, logger }: Servic
 
 type EventSubject = Parameters<EventRecorder['record']>[0]
 
-type ClaimWriter = ReturnType<typeof createClaimWriter>
-
-/** Creates, amends and deletes claims, each by compare-and-swap; a lost race is an answer, and the ledger learns who won. */
-function createClaimWriter(options: ServiceReconcileOptions) {
-  const { knowledge, store, logger } = options
-  const refresh = async (name: string, before: Holding | undefined): Promise<Outcome> => {
+/** After a lost race the ledger learns what is stored now. */
+const createRefresh =
+  ({ knowledge, store }: ServiceReconcileOptions) =>
+  async (name: string, before: Holding | undefined): Promise<Outcome> => {
     const found = await store.findClaim(name)
     if (found !== undefined) knowledge.noteClaim(found)
     else if (before !== undefined) knowledge.noteClaimGone(before)
     return 'again'
   }
+
+type ClaimWriter = ReturnType<typeof createClaimWriter>
+
+/** Creates, amends and deletes claims, each by compare-and-swap; a lost race is an answer, and the ledger learns who won. */
+function createClaimWriter(options: ServiceReconcileOptions) {
+  const { knowledge, store, logger } = options
+  const refresh = createRefresh(options)
 
   async function create(key: string, { name, spec, from }: Extract<Decision, { kind: 'claim' }>): Promise<Outcome> {
     const ip = parseClaimName(name)
@@ -178,7 +185,11 @@ function createClaimWriter(options: ServiceReconcileOptions) {
       knowledge.noteClaim(await store.createClaim(name, spec))
       logger.info(`claimed ${spec.address} of Eip ${spec.eip}`, { service: key, from })
     } catch (error) {
-      if (!isAlreadyExists(error)) throw error
+      if (!isAlreadyExists(error)) {
+        knowledge.ledger.unreserve(ip.value)
+        options.onUnclaimed(spec.address, spec.eip)
+        throw error
+      }
       logger.debug(`lost ${spec.address} to another`, { service: key })
       return await refresh(name, undefined)
     } finally {
@@ -202,7 +213,8 @@ function createClaimWriter(options: ServiceReconcileOptions) {
   async function release(holding: Holding, of: EventSubject): Promise<Outcome> {
     const others = holding.claim.spec.holders.filter((holder) => holder.uid !== of.metadata.uid)
     try {
-      if (others.length > 0) knowledge.noteClaim(await store.amendClaim(holding, { ...holding.claim.spec, holders: others }))
+      const spec = { ...holding.claim.spec, service: holdersText(others), holders: others }
+      if (others.length > 0) knowledge.noteClaim(await store.amendClaim(holding, spec))
       else if ((await store.deleteClaim(holding)) === 'deleted') announceRelease(options, holding, of)
       if (others.length === 0) knowledge.noteClaimGone(holding)
       return 'done'

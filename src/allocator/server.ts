@@ -86,7 +86,8 @@ function createTerms(options: AllocatorOptions & { knowledge: Knowledge; allocat
   const end = (): Promise<void> => {
     const over = session
     session = undefined
-    if (over !== undefined) ending = ending.then(() => over.close()).then(metrics.forget)
+    // close() is called now, not after an earlier end: it must not cut the next session off from the news.
+    if (over !== undefined) ending = Promise.all([ending, over.close().then(metrics.forget)]).then(() => undefined)
     return ending
   }
   return {

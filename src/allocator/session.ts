@@ -56,24 +56,15 @@ export function startSession(options: SessionOptions): Session {
   const waiters = createWaiters()
   const left = new Set<string>()
   const remembered = new Map<string, readonly Ip[]>(rememberedAddresses(knowledge.eips()))
-  const reconcile = createServiceReconcile({ ...options, waiters, remembered, onLeft: noteLeft(left) })
-  const woken = createRoomLine(knowledge, waiters, (key) => services.add(key))
-  const work = async (key: string): Promise<void> => {
-    left.delete(key)
-    try {
-      await reconcile(key)
-    } finally {
-      woken.worked(key)
-    }
-  }
-  const services = createReconcileLoop({ ...shared, name: 'services', concurrency: CONCURRENCY, reconcile: work })
+  const { work, wake } = createServiceWork(options, { waiters, left, remembered, add: (key) => services.add(key) })
+  const services: ReconcileLoop = createReconcileLoop({ ...shared, name: 'services', concurrency: CONCURRENCY, reconcile: work })
   const eips: ReconcileLoop = createReconcileLoop({
     ...shared,
     name: 'eips',
     concurrency: EIP_CONCURRENCY,
     reconcile: createEipReconcile({ ...options, onLook: options.onEip, again: (name, ms) => eips.addAfter(name, ms) }),
   })
-  listen(knowledge, { services, eips, left, wake: woken.wake, logger })
+  listen(knowledge, { services, eips, left, wake, logger })
   const audit = startAudit(options, services)
   const started = firstPass({ ...options, signal: over.signal }, { work, remembered, later: services.add }).then(() => {
     remembered.clear()
@@ -100,11 +91,35 @@ export function startSession(options: SessionOptions): Session {
   }
 }
 
-const noteLeft =
-  (left: Set<string>) =>
-  (key: string, reason: string): void => {
-    if (CURABLE.has(reason)) left.add(key)
+interface ServiceWork {
+  readonly waiters: Waiters
+  readonly left: Set<string>
+  readonly remembered: ReadonlyMap<string, readonly Ip[]>
+  readonly add: (key: string) => void
+}
+
+/** One look at a Service, with what follows from it for those who wait. */
+function createServiceWork(options: SessionOptions, { waiters, left, remembered, add }: ServiceWork) {
+  const line = createRoomLine(options.knowledge, waiters, add)
+  const reconcile = createServiceReconcile({
+    ...options,
+    waiters,
+    remembered,
+    onLeft(key, reason) {
+      if (CURABLE.has(reason)) left.add(key)
+    },
+    onUnclaimed: (address, eip) => line.wake({ kind: 'released', address, pools: [eip] }),
+  })
+  const work = async (key: string): Promise<void> => {
+    left.delete(key)
+    try {
+      await reconcile(key)
+    } finally {
+      line.worked(key)
+    }
   }
+  return { work, wake: line.wake }
+}
 
 interface Listening {
   readonly services: ReconcileLoop
