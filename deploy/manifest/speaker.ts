@@ -65,7 +65,7 @@ function speakerContainer(image: string): object {
     env: LOCATION_ENV,
     ports: [{ name: 'metrics', containerPort: PORT.speakerMetrics, protocol: 'TCP' }],
     ...probes(PORT.speakerMetrics),
-    resources: resources({ cpu: '50m', memory: '96Mi', cpuLimit: '1', memoryLimit: '256Mi' }),
+    resources: resources({ cpu: '50m', memory: '160Mi', cpuLimit: '1', memoryLimit: '384Mi' }),
     securityContext: SECURITY,
   }
 }
