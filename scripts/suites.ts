@@ -12,8 +12,8 @@ const UNIT_LIMIT_MS = 600_000
 /** Least share of the lines of pure files that the unit tests run. Shells are the scenarios' business. */
 const LEAST_COVERAGE_PERCENT = 90
 /** A tenfold of what a suite takes on two idle cores, at most; a suite that is not named gets the default. */
-const DEFAULT_SCENARIO_LIMIT_S = 300
-const SCENARIO_LIMIT_S: Readonly<Record<string, number>> = { cluster: 900, lab: 600 }
+const DEFAULT_SCENARIO_LIMIT_S = 600
+const SCENARIO_LIMIT_S: Readonly<Record<string, number>> = { cluster: 900 }
 const LOGS = '.tap/scenario'
 
 /** Test files below test/, sorted: those of units, and those of scenarios by the name `npm test -- scenario NAME` takes. */
@@ -55,7 +55,7 @@ function judgeCoverage(print: Print): Tally {
   return percent >= LEAST_COVERAGE_PERCENT ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 }
 }
 
-/** Runs one scenario suite by itself within its time bound. Its whole output is kept in a file, which a failure names. */
+/** Runs one scenario suite within its time bound. Its whole output is kept in a file, which a failure names. */
 export async function runScenario(name: string, file: string, print: Print): Promise<Tally> {
   const limitS = SCENARIO_LIMIT_S[name] ?? DEFAULT_SCENARIO_LIMIT_S
   print(`scenario ${name} (at most ${limitS} s)`)
