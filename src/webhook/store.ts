@@ -93,7 +93,7 @@ export function createSerialAdmission(options: SerialAdmissionOptions): SerialAd
     const startMs = clock.monotonicMs()
     const leftMs = () => Math.max(1, startMs + budgetMs - clock.monotonicMs())
     for (let attempt = 1; ; attempt++) {
-      const look = await queue(() => lookOnce(options, request, leftMs()))
+      const look = await queue(() => lookOnce(options, request, leftMs))
       if (look.kind === 'refuse' || look.kind === 'admit') return look.verdict
       options.onRetry(look.kind)
       const delayMs = backoffDelayMs({ attempt, ...BACKOFF, random: options.random })
@@ -120,15 +120,16 @@ function giveUp(look: Exclude<Look, { kind: 'refuse' | 'admit' }>, logger: Logge
   return refuse(`the Eip cannot be compared with the other Eips, ${why}`, TRY_AGAIN)
 }
 
-async function lookOnce(options: SerialAdmissionOptions, request: SerialRequest, leftMs: number): Promise<Look> {
+/** Each of its requests may take what is left of the deadline then: three that are slow must not take three times as long. */
+async function lookOnce(options: SerialAdmissionOptions, request: SerialRequest, leftMs: () => number): Promise<Look> {
   const { store, clock } = options
   try {
     // In this order: an Eip that was admitted before the reservations were read is either among them or already stored.
-    const { entries, version } = await store.read(leftMs)
-    const stored = await store.listEips(leftMs)
+    const { entries, version } = await store.read(leftMs())
+    const stored = await store.listEips(leftMs())
     const decision = decideEip(request, entries, { stored, deleted: options.deleted(), nowMs: clock.nowMs() })
     if (decision.kind !== 'admit' || request.dryRun) return decision
-    return (await store.write(decision.entries, version, leftMs)) === 'written' ? decision : { kind: 'conflict' }
+    return (await store.write(decision.entries, version, leftMs())) === 'written' ? decision : { kind: 'conflict' }
   } catch (error) {
     return { kind: 'error', error }
   }

@@ -252,6 +252,33 @@ t.test('errors of the API server', async (t) => {
   )
 })
 
+t.test('an API server that is slow at every request leaves the answer within the deadline', async (t) => {
+  const clock = createManualClock()
+  const asked: number[] = []
+  /** Answers after 3 s, or gives up as the client does at its time limit. */
+  const slow = async (timeoutMs: number): Promise<void> => {
+    asked.push(timeoutMs)
+    await clock.sleep(Math.min(timeoutMs, 3000))
+    if (timeoutMs < 3000) throw new ApiError('no answer', { status: 0, reason: 'Timeout' })
+  }
+  const store: EipAdmissionStore = {
+    read: (timeoutMs) => slow(timeoutMs).then(() => ({ entries: new Map(), version: undefined })),
+    listEips: (timeoutMs) => slow(timeoutMs).then(() => []),
+    write: (_entries, _version, timeoutMs) => slow(timeoutMs).then(() => 'written' as const),
+  }
+  const options = { store, clock, random: () => 0.5, logger: silentLogger, deleted: () => new Set<string>(), onRetry: () => undefined }
+  const admit = createSerialAdmission(options)
+  let answeredAtMs: number | undefined
+  const answer = admit({ uid: 'r', eip: eipObject('a', '10.0.0.1'), before: undefined, dryRun: false }, { budgetMs: 4000 })
+  void answer.then(() => {
+    answeredAtMs = clock.monotonicMs()
+  })
+  await clock.advance(20_000)
+  t.same(asked, [4000, 1000], 'each request may take what is left')
+  t.equal(answeredAtMs, 4000)
+  t.match(await answer, { allowed: false, message: /no answer: try again/ })
+})
+
 t.test('of overlapping Eips one is admitted, whatever the replicas do meanwhile', async (t) => {
   const step = fc.record({
     replica: fc.nat(2),
