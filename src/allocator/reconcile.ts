@@ -45,8 +45,9 @@ export function createServiceReconcile(options: ServiceReconcileOptions): (key: 
   const perform = createActions(options, claims)
   const releaseOrphans = createOrphanRelease(options, claims)
   return async function reconcile(key) {
-    options.waiters.leave(key)
     for (let step = 0; step < STEPS_MAX; step++) {
+      // Each step anew: a refusal whose write lost a race is no answer, and the next step may end with an address.
+      options.waiters.leave(key)
       if ((await releaseOrphans(key)) === 'again') continue
       const service = options.knowledge.service(key)
       if (service === undefined) return
