@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { type Cluster, startCluster } from '../../lab/cluster.ts'
 import { buildImage } from '../../lab/image/build.ts'
+import { PRODUCT_IMAGE } from '../../lab/image/tag.ts'
 import { contractEip } from './cluster/contract-eip.ts'
 import { contractService } from './cluster/contract-service.ts'
 import { install } from './cluster/install.ts'
@@ -17,13 +18,16 @@ import { recovery } from './cluster/recovery.ts'
 import { seeds } from './cluster/seeds.ts'
 import type { Chapter, Suite } from './cluster/suite.ts'
 import { uninstall } from './cluster/uninstall.ts'
+import { upgrade } from './cluster/upgrade.ts'
 import { wire } from './cluster/wire.ts'
 
+const OTHER_IMAGE = `${PRODUCT_IMAGE}-other`
 const INSTALL = 'install by manifest'
 
 const CHAPTERS: readonly (readonly [string, Chapter])[] = [
   [INSTALL, install],
   ['the seeds', seeds],
+  ['upgrade', upgrade],
   ['contract: Eips', contractEip],
   ['contract: Services', contractService],
   ['overlap', overlap],
@@ -62,15 +66,18 @@ async function suiteOf(lab: Cluster): Promise<Suite> {
     segment: lab.subnet,
     auditLog: lab.auditLog,
     kubeconfig: lab.kubeconfig,
-    stateDir: lab.stateDir,
+    otherImage: OTHER_IMAGE,
+    work,
   }
 }
 
 t.test('cluster', { timeout: SUITE_TIMEOUT_MS }, async (t) => {
   const image = join(work, 'openelb.tar')
-  const [started] = await Promise.all([startCluster({ nodes: 3, log }), buildImage({ output: image, log })])
+  const other = join(work, 'other.tar')
+  const built = buildImage({ output: image, log }).then(() => buildImage({ output: other, tag: OTHER_IMAGE, log }))
+  const [started] = await Promise.all([startCluster({ nodes: 3, log }), built])
   cluster = started
-  await cluster.loadImage(image)
+  for (const archive of [image, other]) await cluster.loadImage(archive)
   const suite = await suiteOf(cluster)
   for (const [name, chapter] of CHAPTERS) {
     await t.test(name, { timeout: SUITE_TIMEOUT_MS }, (t) => chapter(t, suite))

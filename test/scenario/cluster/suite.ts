@@ -17,7 +17,10 @@ export interface Suite {
   readonly segment: string
   readonly auditLog: string
   readonly kubeconfig: string
-  readonly stateDir: string
+  /** A second name of our image, present on the nodes. */
+  readonly otherImage: string
+  /** A folder for files of the test. */
+  readonly work: string
 }
 
 export const EIP_KEY = 'eip.openelb.kubesphere.io/v1alpha2'
