@@ -67,7 +67,7 @@ export interface Knowledge {
   noteEipGone(name: string): void
   /** Holdings known by our own writes only. Normally the watch confirms each of them within milliseconds. */
   unconfirmed(): readonly Holding[]
-  /** Where changes are told from now on; undefined ends it. */
+  /** Where changes are told from now on, and at once that the settings cannot be read, if they cannot; undefined ends it. */
   listen(listener: Listener | undefined): void
   /** Ends all subscriptions. Idempotent. */
   close(): void
@@ -111,7 +111,11 @@ export function createKnowledge(sources: Sources, ownNamespace: string): Knowled
     noteClaimGone: claims.noteGone,
     noteEip: eips.note,
     noteEipGone: eips.noteGone,
-    listen: tell.to,
+    listen(listener) {
+      tell.to(listener)
+      const problem = settings.problem()
+      if (problem !== undefined) listener?.badSettings(problem)
+    },
     unconfirmed: () =>
       [...ledger.all()].filter(({ claim }) => sources.claims.get(claim.metadata.name)?.metadata.uid !== claim.metadata.uid),
     close() {
@@ -151,8 +155,10 @@ function createPoolCache(eips: Watched<EipObject>) {
 
 function createSettingsCache(watched: Watched<ConfigMapObject>, tell: Teller) {
   let current = DEFAULT_SETTINGS
+  let problem: string | undefined
   const read = (map: ConfigMapObject | undefined): void => {
     const parsed = parseSettings(map?.data)
+    problem = parsed.ok ? undefined : parsed.error.message
     if (!parsed.ok) {
       tell.badSettings(parsed.error.message)
       return
@@ -162,7 +168,7 @@ function createSettingsCache(watched: Watched<ConfigMapObject>, tell: Teller) {
     if (changed) tell.everything()
   }
   for (const map of watched.values()) read(map)
-  return { current: () => current, close: watched.subscribe(({ after }) => read(after)) }
+  return { current: () => current, problem: () => problem, close: watched.subscribe(({ after }) => read(after)) }
 }
 
 function followServices(watched: Watched<ServiceObject>, ledger: Ledger, tell: Teller) {

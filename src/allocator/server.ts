@@ -87,8 +87,12 @@ function createTerms(options: AllocatorOptions & { knowledge: Knowledge; allocat
     const over = session
     session = undefined
     // close() is called now, not after an earlier end: it must not cut the next session off from the news.
-    if (over !== undefined) ending = Promise.all([ending, over.close().then(metrics.forget)]).then(() => undefined)
+    if (over !== undefined) ending = Promise.all([ending, over.close().then(forget)]).then(() => undefined)
     return ending
+  }
+  /** An end takes seconds when something is in flight; what the next session has measured by then stays. */
+  const forget = (): void => {
+    if (session === undefined) metrics.forget()
   }
   return {
     begin(signal) {

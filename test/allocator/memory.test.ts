@@ -2,7 +2,7 @@
 import t from 'tap'
 import { readConfig } from '../../src/allocator/config.ts'
 import { createFreshObjects, isNewer } from '../../src/allocator/freshness.ts'
-import { createKnowledge, type Watched } from '../../src/allocator/knowledge.ts'
+import { createKnowledge, type Listener, type Watched } from '../../src/allocator/knowledge.ts'
 import { createLedger } from '../../src/allocator/ledger.ts'
 import {
   projectClaim,
@@ -170,19 +170,20 @@ function knowledgeOf() {
   }
   const knowledge = createKnowledge(sources, 'openelb-system')
   const told: string[] = []
-  knowledge.listen({
+  const listener: Listener = {
     service: (key) => told.push(`service ${key}`),
     eip: (name) => told.push(`eip ${name}`),
     happened: (happening) => told.push(JSON.stringify(happening)),
     everything: () => told.push('everything'),
     badSettings: (message) => told.push(message),
-  })
+  }
+  knowledge.listen(listener)
   const news = (): string[] => told.splice(0)
-  return { sources, knowledge, news }
+  return { sources, knowledge, news, listener }
 }
 
 t.test('what a change concerns', async (t) => {
-  const { sources, knowledge, news } = knowledgeOf()
+  const { sources, knowledge, news, listener } = knowledgeOf()
   sources.eips.set('p', eip('p', '10.0.0.0/30'))
   t.same(news(), ['eip p', '{"kind":"pool-changed","pool":"p"}'])
   sources.eips.set('p', { ...eip('p', '10.0.0.0/30'), status: { ready: true } })
@@ -220,8 +221,13 @@ t.test('what a change concerns', async (t) => {
   sources.settings.set('x', settings('class'))
   sources.settings.set('x', settings('nonsense'))
   t.equal(knowledge.settings.adopt, 'class')
+  const late: string[] = []
+  const deaf = { service: () => undefined, eip: () => undefined, happened: () => undefined, everything: () => undefined }
+  knowledge.listen({ ...deaf, badSettings: (message) => late.push(message) })
+  t.match(late, [/^adopt is "nonsense"/], 'whoever begins to listen hears it too')
+  knowledge.listen(listener)
   sources.settings.set('x', undefined)
-  t.match(news(), ['everything', /^adopt is "nonsense"/, 'everything'])
+  t.match(news(), ['everything', /^adopt is "nonsense"/, /^adopt is "nonsense"/, 'everything'])
   t.equal(knowledge.settings.adopt, 'default-eip')
 
   const made = claim('10.0.0.2', 'p', 'b')

@@ -36,7 +36,13 @@ t.test('a refusal whose write lost a race does not wait once the address is ther
   const first = service('s', { eip: 'p' })
   const second = { ...first, metadata: { ...first.metadata, resourceVersion: '2' } }
   const eips = watched<EipObject>()
-  const sources: Sources = { services: watched([['default/s', first]]), namespaces: watched(), eips, claims: watched(), settings: watched() }
+  const sources: Sources = {
+    services: watched([['default/s', first]]),
+    namespaces: watched(),
+    eips,
+    claims: watched(),
+    settings: watched(),
+  }
   const knowledge = createKnowledge(sources, 'openelb-system')
   const waiters = createWaiters()
   const patches: unknown[] = []
