@@ -36,9 +36,10 @@ export function watchHost(options: Options): HostWatch {
   let destinations: ReadonlyMap<string, Ip> = new Map()
   let facts = read(netlink, history, destinations)
   let timer: Timer | undefined
+  let settling = false
   const refresh = (): void => {
-    timer?.cancel()
-    timer = clock.setTimer(RESYNC_MS, refresh)
+    settling = false
+    refreshIn(RESYNC_MS)
     try {
       const before = fingerprint(facts)
       facts = read(netlink, history, destinations)
@@ -53,7 +54,9 @@ export function watchHost(options: Options): HostWatch {
   }
   const watch = watchNetlink(libc, (messages) => {
     for (const message of messages ?? []) if (message.kind === 'link') history.observe(message.index, message.up && message.carrier)
-    refreshIn(SETTLE_MS)
+    // Not put off by the next change: links that flap all the time must not hide what became of the others.
+    if (!settling) refreshIn(SETTLE_MS)
+    settling = true
   })
   refreshIn(RESYNC_MS)
   return {

@@ -9,6 +9,7 @@ const SOCK_CLOEXEC = 0o2000000
 const NETLINK_ROUTE = 0
 const SOL_SOCKET = 1
 const SO_RCVTIMEO = 20
+const MSG_DONTWAIT = 0x40
 /** The kernel answers at once; a wait past this is a bug somewhere and must not hang the process. */
 const ANSWER_WITHIN_SEC = 1n
 /** Groups of linux/rtnetlink.h: links, IPv4 and IPv6 addresses. */
@@ -34,6 +35,7 @@ export function openNetlink(libc: Libc): Netlink {
   return {
     ask(request) {
       sequence = (sequence + 1) >>> 0
+      dropLeftOver(libc, fd, buffer)
       const bytes = serializeNetlinkRequest(request, sequence)
       if (libc.send(fd, bytes, bytes.length, 0) < 0) throw new SystemCallError('netlink send', libc.errno())
       return readAnswer(libc, fd, buffer, request.kind !== 'get-route')
@@ -43,6 +45,12 @@ export function openNetlink(libc: Libc): Netlink {
       open = false
     },
   }
+}
+
+/** What is left of an answer that was given up half-way would be taken for the next one, and so on for ever. */
+function dropLeftOver(libc: Libc, fd: number, buffer: Uint8Array): void {
+  let length = 0
+  while (length >= 0) length = libc.recv(fd, buffer, buffer.length, MSG_DONTWAIT)
 }
 
 /** Reads datagrams until the dump is done, or the one answer of a question that is no dump. */

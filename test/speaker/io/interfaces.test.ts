@@ -3,6 +3,8 @@ import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import t from 'tap'
+import { openLibc } from '../../../src/speaker/io/libc.ts'
+import { openNetlink } from '../../../src/speaker/io/netlink.ts'
 
 const CHILD = fileURLToPath(new URL('../support/host-watch-child.ts', import.meta.url))
 const refused = process.platform !== 'linux' ? 'Linux only' : process.getuid?.() !== 0 ? 'needs root' : undefined
@@ -21,4 +23,23 @@ t.test('what the kernel says, and what it says next', { skip: refused ?? false }
   t.match(seen['address'], { told: true, addresses: ['192.0.2.5', '198.51.100.7'] })
   t.match(seen['mac'], { told: true, mac: '02:00:5e:00:00:07' })
   t.match(seen['gone'], { told: true, up: undefined })
+})
+
+t.test('an answer that was given up half-way is not taken for the next one', { skip: process.platform !== 'linux' }, async (t) => {
+  const libc = openLibc()
+  let fails = true
+  const netlink = openNetlink({
+    ...libc,
+    recv(fd, buffer, length, flags) {
+      const isAnswer = flags === 0
+      if (!isAnswer || !fails) return libc.recv(fd, buffer, length, flags)
+      fails = false
+      return -1
+    },
+  })
+  t.throws(() => netlink.ask({ kind: 'get-addresses' }), /^netlink recv/)
+  const kinds = (kind: 'get-links' | 'get-addresses') => [...new Set(netlink.ask({ kind }).map((message) => message.kind))]
+  t.same(kinds('get-links'), ['link'])
+  t.same(kinds('get-addresses'), ['address'])
+  netlink.close()
 })
