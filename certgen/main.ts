@@ -1,10 +1,9 @@
 #!/usr/bin/env node
-import { existsSync, readFileSync } from 'node:fs'
 import process from 'node:process'
 import { createApiClient } from '../src/kube/client.ts'
 import { systemClock } from '../src/runtime/clock.ts'
 import { describeError } from '../src/runtime/logger.ts'
-import { createProcessLogger, runMain, UsageError } from '../src/runtime/process.ts'
+import { createProcessLogger, productVersion, runMain, UsageError } from '../src/runtime/process.ts'
 import { createCertificateCluster } from './cluster.ts'
 import { type RunConfig, readConfig } from './config.ts'
 import { runVerb } from './reconcile.ts'
@@ -13,7 +12,7 @@ runMain('certgen', async () => {
   const config = readConfig(process.argv.slice(2), process.env)
   if (!config.ok) throw new UsageError(config.error)
   if (config.value.verb === 'help') return void process.stdout.write(config.value.text)
-  if (config.value.verb === 'version') return void process.stdout.write(`${version()}\n`)
+  if (config.value.verb === 'version') return void process.stdout.write(`${productVersion()}\n`)
   return run(config.value)
 })
 
@@ -22,7 +21,7 @@ async function run(config: RunConfig): Promise<number> {
   const logger = createProcessLogger('certgen', config.logFormat, config.logLevel)
   for (const warning of config.warnings) logger.warn(warning)
   const kubeconfigPath = config.kubeconfigPath === '' ? undefined : config.kubeconfigPath
-  const client = createApiClient({ kubeconfigPath, userAgent: `openelb-certgen/${version()}`, logger })
+  const client = createApiClient({ kubeconfigPath, userAgent: `openelb-certgen/${productVersion()}`, logger })
   const configurations = config.verb === 'create' ? { webhookName: '', validating: false, mutating: false } : config
   const { webhookName, validating, mutating } = configurations
   const cluster = createCertificateCluster({ client, namespace: config.namespace, webhookName, validating, mutating })
@@ -35,12 +34,4 @@ async function run(config: RunConfig): Promise<number> {
   } finally {
     client.close()
   }
-}
-
-/** Of package.json, which lies above the sources, and one folder higher above the built files. */
-function version(): string {
-  const files = ['../package.json', '../../package.json'].map((path) => new URL(path, import.meta.url))
-  const file = files.find((url) => existsSync(url))
-  if (file === undefined) return 'unknown'
-  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version
 }

@@ -1,5 +1,4 @@
 /** The allocator's process: builds the graph, starts it, ends it. */
-import { existsSync, readFileSync } from 'node:fs'
 import process from 'node:process'
 import type { AddressClaimObject } from '../api/address-claim.ts'
 import type { ConfigMapObject, NamespaceObject, ServiceObject } from '../api/core-objects.ts'
@@ -13,7 +12,7 @@ import { systemClock } from '../runtime/clock.ts'
 import { type Check, startHealthServer } from '../runtime/health.ts'
 import type { Logger } from '../runtime/logger.ts'
 import { createMetrics, type Metrics } from '../runtime/metrics.ts'
-import { createProcessLogger, runMain, UsageError } from '../runtime/process.ts'
+import { createProcessLogger, productVersion, runMain, UsageError } from '../runtime/process.ts'
 import { onShutdown } from '../runtime/shutdown.ts'
 import { type AllocatorConfig, readConfig } from './config.ts'
 import { projectClaim, projectEip, projectNamespace, projectService, projectSettings } from './projection.ts'
@@ -23,7 +22,7 @@ runMain('openelb-controller', async () => {
   const command = readConfig(process.argv.slice(2), process.env)
   if (!command.ok) throw new UsageError(command.error)
   if (command.value.verb === 'run') return run(command.value.config)
-  process.stdout.write(command.value.verb === 'help' ? command.value.text : `${version()}\n`)
+  process.stdout.write(command.value.verb === 'help' ? command.value.text : `${productVersion()}\n`)
   return 0
 })
 
@@ -32,7 +31,7 @@ async function run(config: AllocatorConfig): Promise<void> {
   for (const warning of config.warnings) logger.warn(warning)
   const metrics = createMetrics()
   const { kubeconfigPath, identity } = config
-  const client = createApiClient({ kubeconfigPath, userAgent: `openelb-controller/${version()}`, logger, metrics })
+  const client = createApiClient({ kubeconfigPath, userAgent: `openelb-controller/${productVersion()}`, logger, metrics })
   const informers = createInformers({ config, client, logger, metrics })
   const recorder = { client, logger, metrics, clock: systemClock, instance: identity }
   const events = createEventRecorder({ ...recorder, component: EVENT_COMPONENT.controller })
@@ -41,7 +40,7 @@ async function run(config: AllocatorConfig): Promise<void> {
   const health = config.metricsAddress && (await startHealthServer({ ...config.metricsAddress, registry: metrics.registry, ready }))
   for (const informer of Object.values(informers)) informer.start()
   allocator.start()
-  logger.info('allocator started', { identity, namespace: config.namespace, metricsPort: health?.port, version: version() })
+  logger.info('allocator started', { identity, namespace: config.namespace, metricsPort: health?.port, version: productVersion() })
   onShutdown(
     ['SIGTERM', 'SIGINT'],
     [
@@ -84,11 +83,4 @@ function readyChecks(informers: ReturnType<typeof createInformers>): readonly Ch
 
 const closeAll = async (informers: readonly Pick<Informer<unknown>, 'close'>[]): Promise<void> => {
   await Promise.all(informers.map((informer) => informer.close()))
-}
-
-/** Of package.json, which lies above the sources, and one folder higher above the built files. */
-function version(): string {
-  const files = ['../../package.json', '../../../package.json'].map((path) => new URL(path, import.meta.url))
-  const file = files.find((url) => existsSync(url))
-  return file === undefined ? 'unknown' : (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version
 }

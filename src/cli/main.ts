@@ -1,5 +1,4 @@
 #!/usr/bin/env node
-import { readFileSync } from 'node:fs'
 import type { AddressClaimObject } from '../api/address-claim.ts'
 import type { ConfigMapObject, ServiceObject } from '../api/core-objects.ts'
 import type { EipObject } from '../api/eip.ts'
@@ -9,7 +8,7 @@ import { findObject, listObjects } from '../kube/objects.ts'
 import { ADDRESS_CLAIMS, CONFIG_MAPS, EIPS, SERVICES } from '../kube/resources.ts'
 import { DEFAULT_SETTINGS, parseSettings } from '../policy/settings.ts'
 import { defineFlags, formatFlags, parseFlags } from '../runtime/flags.ts'
-import { createProcessLogger, runMain, UsageError } from '../runtime/process.ts'
+import { createProcessLogger, productVersion, runMain, UsageError } from '../runtime/process.ts'
 import { explainService } from './explain.ts'
 import { formatStatus } from './status.ts'
 
@@ -30,18 +29,6 @@ As a kubectl plugin: kubectl openelb status
 
 Flags:
 ${formatFlags(FLAGS)}`
-
-const version = (): string => {
-  const file = ['../../package.json', '../../../package.json'].map((path) => new URL(path, import.meta.url))
-  for (const url of file) {
-    try {
-      return (JSON.parse(readFileSync(url, 'utf8')) as { version: string }).version
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
-    }
-  }
-  return 'unknown'
-}
 
 async function status(client: ApiClient): Promise<string> {
   const [eips, claims, services] = await Promise.all([
@@ -76,7 +63,7 @@ async function main(): Promise<number> {
   const { values, rest, asked } = parsed.value
   const [verb, ...words] = rest
   if (asked === 'version') {
-    process.stdout.write(`openelb ${version()}\n`)
+    process.stdout.write(`openelb ${productVersion()}\n`)
     return 0
   }
   if (asked === 'help' || verb === undefined || verb === 'help') {
@@ -85,7 +72,7 @@ async function main(): Promise<number> {
   }
   const logger = createProcessLogger('cli', 'text', 'warn')
   const kubeconfigPath = values.kubeconfig === '' ? undefined : values.kubeconfig
-  const client = createApiClient({ kubeconfigPath, userAgent: `openelb-cli/${version()}`, logger })
+  const client = createApiClient({ kubeconfigPath, userAgent: `openelb-cli/${productVersion()}`, logger })
   try {
     if (verb === 'status') process.stdout.write(`${await status(client)}\n`)
     else if (verb === 'explain') process.stdout.write(`${await explain(client, words, values['openelb-namespace'])}\n`)

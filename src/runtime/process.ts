@@ -1,4 +1,4 @@
-import { writeSync } from 'node:fs'
+import { existsSync, readFileSync, writeSync } from 'node:fs'
 import process from 'node:process'
 import { createLogger, describeError, type LogFormat, type Logger, type LogLevel } from './logger.ts'
 
@@ -45,4 +45,11 @@ function print(fd: number, text: string): void {
       if (code !== 'EAGAIN') return
     }
   }
+}
+
+/** The version in package.json: two folders up in the sources, three in the build. */
+export function productVersion(): string {
+  const candidates = ['../../package.json', '../../../package.json'].map((path) => new URL(path, import.meta.url))
+  const file = candidates.find((url) => existsSync(url))
+  return file === undefined ? 'unknown' : (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version
 }

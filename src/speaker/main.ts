@@ -1,5 +1,4 @@
 #!/usr/bin/env node
-import { existsSync, readFileSync } from 'node:fs'
 import process from 'node:process'
 import type { AddressClaimObject } from '../api/address-claim.ts'
 import { EVENT_COMPONENT } from '../api/names.ts'
@@ -9,7 +8,7 @@ import { systemClock } from '../runtime/clock.ts'
 import { type HealthServer, startHealthServer } from '../runtime/health.ts'
 import { describeError, type Logger } from '../runtime/logger.ts'
 import { createMetrics } from '../runtime/metrics.ts'
-import { createProcessLogger, runMain, UsageError } from '../runtime/process.ts'
+import { createProcessLogger, productVersion, runMain, UsageError } from '../runtime/process.ts'
 import { onShutdown, type ShutdownStep } from '../runtime/shutdown.ts'
 import { type Config, readConfig } from './config.ts'
 import { watchCluster } from './io/cluster.ts'
@@ -26,7 +25,7 @@ const HAND_OVER_MS = 8000
 const LOOPBACK_INDEX = 1
 
 runMain('openelb-speaker', async () => {
-  const asked = readConfig(process.argv.slice(2), process.env, version())
+  const asked = readConfig(process.argv.slice(2), process.env, productVersion())
   if (!asked.ok) throw new UsageError(asked.error)
   if (asked.value.kind === 'print') return void process.stdout.write(asked.value.text)
   await run(asked.value.config)
@@ -42,7 +41,7 @@ async function run(config: Config): Promise<void> {
     config.metrics === undefined
       ? undefined
       : await startHealthServer({ ...config.metrics, registry: metrics.registry, ready: speaker.checks })
-  logger.info('speaker started', { version: version(), layer2: parts.layer2 !== undefined, metricsPort: health?.port })
+  logger.info('speaker started', { version: productVersion(), layer2: parts.layer2 !== undefined, metricsPort: health?.port })
   const starting = new AbortController()
   onShutdown(['SIGTERM', 'SIGINT'], shutdownSteps(parts, starting, health), { graceMs: GRACE_MS, logger })
   cluster.start()
@@ -60,7 +59,7 @@ function createParts(config: Config, logger: Logger) {
   const clock = systemClock
   const metrics = createMetrics()
   const kubeconfigPath = flags.kubeconfig === '' ? undefined : flags.kubeconfig
-  const client = createApiClient({ kubeconfigPath, userAgent: `openelb-speaker/${version()}`, logger, metrics })
+  const client = createApiClient({ kubeconfigPath, userAgent: `openelb-speaker/${productVersion()}`, logger, metrics })
   const instance = config.podName || nodeName
   const recorder = createEventRecorder({ client, component: EVENT_COMPONENT.speaker, logger, clock, metrics, instance })
   const libc = openLibc()
@@ -103,11 +102,4 @@ function openLayer2(libc: Libc, logger: Logger): Layer2Announcer {
     throw new UsageError(`--enable-layer2 needs the capability NET_RAW: ${describeError(error)}`)
   }
   return createLayer2Announcer({ libc, clock: systemClock, logger, random: Math.random })
-}
-
-/** Of package.json: two folders up in the sources, three in the build. */
-function version(): string {
-  const candidates = ['../../package.json', '../../../package.json'].map((path) => new URL(path, import.meta.url))
-  const file = candidates.find((url) => existsSync(url))
-  return file === undefined ? 'unknown' : (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version
 }

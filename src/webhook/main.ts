@@ -1,5 +1,4 @@
 /** The webhook's process: builds the graph, starts it, ends it. */
-import { existsSync, readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import process from 'node:process'
 import type { BgpPeerObject } from '../api/bgp-peer.ts'
@@ -13,7 +12,7 @@ import { systemClock } from '../runtime/clock.ts'
 import { type Check, startHealthServer } from '../runtime/health.ts'
 import type { Logger } from '../runtime/logger.ts'
 import { createMetrics, type Metrics } from '../runtime/metrics.ts'
-import { createProcessLogger, runMain, UsageError } from '../runtime/process.ts'
+import { createProcessLogger, productVersion, runMain, UsageError } from '../runtime/process.ts'
 import { onShutdown, type ShutdownStep } from '../runtime/shutdown.ts'
 import { reviewBgpConf } from './admit/bgp-conf.ts'
 import { reviewBgpPeer } from './admit/bgp-peer.ts'
@@ -29,13 +28,6 @@ import { createEipAdmissionStore, createSerialAdmission, type SerialAdmission } 
 
 type Run = Extract<Config, { kind: 'run' }>
 
-/** Of package.json, which lies above the sources, and one folder higher above the built files. */
-function version(): string {
-  const files = ['../../package.json', '../../../package.json'].map((path) => new URL(path, import.meta.url))
-  const file = files.find((url) => existsSync(url))
-  return file === undefined ? 'unknown' : (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version
-}
-
 /** What every part is made with. */
 interface Base {
   readonly config: Run
@@ -49,7 +41,7 @@ async function run(config: Run): Promise<void> {
   const logger = createProcessLogger('webhook', flags['log-format'], flags['log-level'])
   for (const warning of config.warnings) logger.warn(warning)
   const metrics = createMetrics()
-  const userAgent = `openelb-webhook/${version()}`
+  const userAgent = `openelb-webhook/${productVersion()}`
   const client = createApiClient({ kubeconfigPath: flags.kubeconfig || undefined, userAgent, logger, metrics })
   const base: Base = { config, client, logger, metrics }
   const informers = createInformers(base)
@@ -66,7 +58,7 @@ async function run(config: Run): Promise<void> {
   const health = config.metricsAddress && (await startHealthServer({ ...config.metricsAddress, registry: metrics.registry, ready }))
   for (const informer of Object.values(informers)) informer.start()
   const renewal = startRenewal({ ...renewalOptions(base), client, logger, metrics, clock: systemClock })
-  logger.info('webhook started', { port: server.port, metricsPort: health?.port, namespace: config.namespace, version: version() })
+  logger.info('webhook started', { port: server.port, metricsPort: health?.port, namespace: config.namespace, version: productVersion() })
   const drain = async (): Promise<void> => {
     leaving.yes = true
     await systemClock.sleep(flags['drain-time'])
@@ -170,7 +162,7 @@ runMain('openelb-webhook', async () => {
   const config = readConfig(process.argv.slice(2), process.env)
   if (!config.ok) throw new UsageError(config.error)
   if (config.value.kind === 'print') {
-    process.stdout.write(config.value.text === 'help' ? USAGE : `${version()}\n`)
+    process.stdout.write(config.value.text === 'help' ? USAGE : `${productVersion()}\n`)
     return 0
   }
   return run(config.value)
