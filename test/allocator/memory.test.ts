@@ -2,7 +2,7 @@
 import t from 'tap'
 import { readConfig } from '../../src/allocator/config.ts'
 import { createFreshObjects, isNewer } from '../../src/allocator/freshness.ts'
-import { createKnowledge, type Listener, type Watched } from '../../src/allocator/knowledge.ts'
+import { createKnowledge, type Listener } from '../../src/allocator/knowledge.ts'
 import { createLedger } from '../../src/allocator/ledger.ts'
 import {
   projectClaim,
@@ -19,6 +19,7 @@ import type { ConfigMapObject, KubernetesObject, NamespaceObject, ServiceObject 
 import type { EipObject } from '../../src/api/eip.ts'
 import { EIP_NAME, OPT_IN } from '../../src/api/service-annotations.ts'
 import { claim, eip, ip, NOW, service } from '../support/allocator-objects.ts'
+import { watchedMap } from '../support/watched-map.ts'
 
 const at = <T extends KubernetesObject>(object: T, resourceVersion: string, uid = object.metadata.uid): T => ({
   ...object,
@@ -138,27 +139,6 @@ t.test('who waits for what', async (t) => {
   waiters.leave('e')
   t.same(waiters.wake({ kind: 'pool-changed', pool: 'q' }), [])
 })
-
-/** A collection that a test changes by hand. */
-function watchedMap<T>() {
-  const objects = new Map<string, T>()
-  const listeners = new Set<Parameters<Watched<T>['subscribe']>[0]>()
-  return {
-    get: (key: string) => objects.get(key),
-    values: () => objects.values(),
-    subscribe(listener: Parameters<Watched<T>['subscribe']>[0]) {
-      listeners.add(listener)
-      return () => void listeners.delete(listener)
-    },
-    set(key: string, after: T | undefined): void {
-      const before = objects.get(key)
-      if (after === undefined) objects.delete(key)
-      else objects.set(key, after)
-      for (const listener of listeners) listener({ key, before, after })
-    },
-    listeners,
-  }
-}
 
 function knowledgeOf() {
   const sources = {

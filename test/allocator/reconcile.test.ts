@@ -1,6 +1,6 @@
 /** What one look at a Service leaves behind when the API server lets somebody else write first. The store is made of values. */
 import t from 'tap'
-import { createKnowledge, type Sources, type Watched } from '../../src/allocator/knowledge.ts'
+import { createKnowledge, type Sources } from '../../src/allocator/knowledge.ts'
 import { createServiceReconcile } from '../../src/allocator/reconcile.ts'
 import type { Store } from '../../src/allocator/store.ts'
 import { createWaiters } from '../../src/allocator/waiters.ts'
@@ -9,24 +9,7 @@ import { ApiError } from '../../src/kube/client.ts'
 import { silentLogger } from '../../src/runtime/logger.ts'
 import { claim, eip, service } from '../support/allocator-objects.ts'
 import { createManualClock } from '../support/manual-clock.ts'
-
-function watched<T>(entries: readonly (readonly [string, T])[] = []) {
-  const objects = new Map(entries)
-  const listeners = new Set<Parameters<Watched<T>['subscribe']>[0]>()
-  return {
-    get: (key: string) => objects.get(key),
-    values: () => objects.values(),
-    subscribe(listener: Parameters<Watched<T>['subscribe']>[0]) {
-      listeners.add(listener)
-      return () => void listeners.delete(listener)
-    },
-    put(key: string, after: T): void {
-      const before = objects.get(key)
-      objects.set(key, after)
-      for (const listener of listeners) listener({ key, before, after })
-    },
-  }
-}
+import { watchedMap } from '../support/watched-map.ts'
 
 const unused = (): never => {
   throw new Error('not asked for here')
@@ -35,13 +18,13 @@ const unused = (): never => {
 t.test('a refusal whose write lost a race does not wait once the address is there', async (t) => {
   const first = service('s', { eip: 'p' })
   const second = { ...first, metadata: { ...first.metadata, resourceVersion: '2' } }
-  const eips = watched<EipObject>()
+  const eips = watchedMap<EipObject>()
   const sources: Sources = {
-    services: watched([['default/s', first]]),
-    namespaces: watched(),
+    services: watchedMap([['default/s', first]]),
+    namespaces: watchedMap(),
     eips,
-    claims: watched(),
-    settings: watched(),
+    claims: watchedMap(),
+    settings: watchedMap(),
   }
   const knowledge = createKnowledge(sources, 'openelb-system')
   const waiters = createWaiters()
@@ -56,7 +39,7 @@ t.test('a refusal whose write lost a race does not wait once the address is ther
       patches.push(patch.status?.conditions?.[0])
       if (patches.length > 1) return { ...second, metadata: { ...second.metadata, resourceVersion: '3' } }
       t.equal(waiters.size, 1, 'it is in the line while its refusal is being written')
-      eips.put('p', eip('p', '10.0.0.0/30'))
+      eips.set('p', eip('p', '10.0.0.0/30'))
       throw new ApiError('somebody else was faster', { status: 409, reason: 'Conflict' })
     },
     patchEipStatus: unused,
