@@ -71,7 +71,8 @@ function createActions(options: ServiceReconcileOptions, claims: ClaimWriter) {
     if (refusal !== undefined) {
       // Before anything is awaited: what happens meanwhile must find us in the line.
       const { reason, wakesOn } = explainRefusal(refusal)
-      waiters.wait(key, reason, wakesOn)
+      // Other labels of its namespace may bind it to other pools, whatever stood against it here.
+      waiters.wait(key, reason, [...wakesOn, { on: 'namespace', namespace: service.metadata.namespace ?? '' }])
     }
     const written = await write(service, desired)
     if (written === 'conflict') return 'again'

@@ -1,10 +1,13 @@
-/** What one look at a Service leaves behind when the API server lets somebody else write first. The store is made of values. */
+/** What one look at a Service leaves behind: who waits for what, also when somebody else writes first. The store is made of values. */
 import t from 'tap'
-import { createKnowledge, type Sources } from '../../src/allocator/knowledge.ts'
+import { createKnowledge } from '../../src/allocator/knowledge.ts'
 import { createServiceReconcile } from '../../src/allocator/reconcile.ts'
 import type { Store } from '../../src/allocator/store.ts'
 import { createWaiters } from '../../src/allocator/waiters.ts'
+import type { AddressClaimObject } from '../../src/api/address-claim.ts'
+import type { ConfigMapObject, NamespaceObject, ServiceObject } from '../../src/api/core-objects.ts'
 import type { EipObject } from '../../src/api/eip.ts'
+import { PROTOCOL } from '../../src/api/service-annotations.ts'
 import { ApiError } from '../../src/kube/client.ts'
 import { silentLogger } from '../../src/runtime/logger.ts'
 import { claim, eip, service } from '../support/allocator-objects.ts'
@@ -15,40 +18,32 @@ const unused = (): never => {
   throw new Error('not asked for here')
 }
 
-t.test('a refusal whose write lost a race does not wait once the address is there', async (t) => {
-  const first = service('s', { eip: 'p' })
-  const second = { ...first, metadata: { ...first.metadata, resourceVersion: '2' } }
-  const eips = watchedMap<EipObject>()
-  const sources: Sources = {
-    services: watchedMap([['default/s', first]]),
-    namespaces: watchedMap(),
-    eips,
-    claims: watchedMap(),
-    settings: watchedMap(),
+/** A cluster of one Service, and the reconcile over it; `store` answers what it is asked for, and `events` are their reasons. */
+function worldOf(of: ServiceObject, store: Partial<Store>) {
+  const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { ...eip('default', '10.0.0.0').metadata, labels: {} } }
+  const sources = {
+    services: watchedMap([['default/s', of]]),
+    namespaces: watchedMap<NamespaceObject>([['default', namespace]]),
+    eips: watchedMap<EipObject>(),
+    claims: watchedMap<AddressClaimObject>(),
+    settings: watchedMap<ConfigMapObject>(),
   }
   const knowledge = createKnowledge(sources, 'openelb-system')
   const waiters = createWaiters()
-  const patches: unknown[] = []
-  const store: Store = {
-    createClaim: async (name) => claim(name, 'p', 's'),
-    findClaim: unused,
-    amendClaim: unused,
-    deleteClaim: unused,
-    findService: async () => second,
-    async patchService(_ref, patch) {
-      patches.push(patch.status?.conditions?.[0])
-      if (patches.length > 1) return { ...second, metadata: { ...second.metadata, resourceVersion: '3' } }
-      t.equal(waiters.size, 1, 'it is in the line while its refusal is being written')
-      eips.set('p', eip('p', '10.0.0.0/30'))
-      throw new ApiError('somebody else was faster', { status: 409, reason: 'Conflict' })
-    },
-    patchEipStatus: unused,
-    setEipFinalizers: unused,
-  }
   const events: string[] = []
   const reconcile = createServiceReconcile({
     knowledge,
-    store,
+    store: {
+      createClaim: unused,
+      findClaim: unused,
+      amendClaim: unused,
+      deleteClaim: unused,
+      findService: unused,
+      patchService: unused,
+      patchEipStatus: unused,
+      setEipFinalizers: unused,
+      ...store,
+    },
     waiters,
     events: { record: (_about, { reason }) => void events.push(reason) },
     clock: createManualClock(),
@@ -56,11 +51,47 @@ t.test('a refusal whose write lost a race does not wait once the address is ther
     remembered: new Map(),
     onLeft: unused,
     onUnclaimed: unused,
-    onRefused: unused,
+    onRefused: () => undefined,
+  })
+  return { sources, knowledge, waiters, events, reconcile }
+}
+
+const version = (of: ServiceObject, resourceVersion: string): ServiceObject => ({ ...of, metadata: { ...of.metadata, resourceVersion } })
+
+t.test('a refusal whose write lost a race does not wait once the address is there', async (t) => {
+  const first = service('s', { eip: 'p' })
+  const patches: unknown[] = []
+  const { sources, knowledge, waiters, events, reconcile } = worldOf(first, {
+    createClaim: async (name) => claim(name, 'p', 's'),
+    findService: async () => version(first, '2'),
+    async patchService(_ref, patch) {
+      patches.push(patch.status?.conditions?.[0])
+      if (patches.length > 1) return version(first, '3')
+      t.equal(waiters.size, 1, 'it is in the line while its refusal is being written')
+      sources.eips.set('p', eip('p', '10.0.0.0/30'))
+      throw new ApiError('somebody else was faster', { status: 409, reason: 'Conflict' })
+    },
   })
   await reconcile('default/s')
   t.match(patches, [{ reason: 'PoolNotFound' }, { reason: 'Allocated' }])
   t.same(events, ['AssignIP'])
   t.equal(waiters.size, 0, 'nothing is waited for any more')
   knowledge.close()
+})
+
+t.test('whatever is refused is looked at again when its namespace has other labels', async (t) => {
+  const asksForLayer2 = service('s', { annotations: { [PROTOCOL]: 'layer2' } })
+  const rows: readonly [reason: string, of: ServiceObject, eips: readonly EipObject[]][] = [
+    ['NoDefaultPool', service('s'), []],
+    ['ProtocolMismatch', asksForLayer2, [eip('p', '10.0.0.0/30', { isDefault: true })]],
+    ['FamilyMismatch', service('s', { ipFamilies: ['IPv4'] }), [eip('p', 'fd00::/126', { isDefault: true })]],
+  ]
+  for (const [reason, of, eips] of rows) {
+    const { sources, knowledge, waiters, reconcile } = worldOf(of, { patchService: async () => version(of, '2') })
+    for (const each of eips) sources.eips.set(each.metadata.name, each)
+    await reconcile('default/s')
+    t.same([...waiters.countByCode().keys()], [reason])
+    t.same(waiters.wake({ kind: 'namespace-changed', namespace: 'default' }), ['default/s'], reason)
+    knowledge.close()
+  }
 })
