@@ -92,12 +92,12 @@ function letGo(service: ServiceObject, held: readonly Holding[], reason: NotOurs
   const marked = foreign ? allocatedCondition(service) !== undefined : isMarked(service)
   if (held.length === 0 && !marked && strayFinalizers(service).length === 0) return { kind: 'leave', reason }
   const showsOurs = (!foreign && isMarked(service)) || held.some((holding) => isShown(holding, service))
+  // Only where somebody took its annotations off: one whose adoption was not finished may be adopted by the next default Eip.
   const stillAdoptable =
-    held.length > 0 &&
+    isAbandoned(service, held) &&
     service.metadata.deletionTimestamp === undefined &&
     service.spec.type === 'LoadBalancer' &&
-    service.spec.loadBalancerClass === undefined &&
-    service.metadata.annotations?.[OPT_IN] === undefined
+    service.spec.loadBalancerClass === undefined
   const desired: DesiredService = {
     ...(showsOurs && { ingress: [] }),
     ...(stillAdoptable && { annotations: { [OPT_IN]: OPT_OUT_VALUE } }),

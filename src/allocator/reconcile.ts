@@ -101,7 +101,10 @@ function createActions(options: ServiceReconcileOptions, claims: ClaimWriter) {
         return settle(key, service, decision)
       case 'release': {
         const written = await write(service, decision.desired)
-        return written === 'conflict' ? 'again' : claims.drop(service, decision.drop)
+        if (written === 'conflict') return 'again'
+        const dropped = await claims.drop(service, decision.drop)
+        // The next step leaves it alone and says why: an Eip or a setting may make it ours again.
+        return written === 'gone' ? dropped : 'again'
       }
     }
   }

@@ -356,6 +356,12 @@ const OURS: readonly Row[] = [
     want: 'keep 192.168.9.1 of dflt',
   },
   {
+    name: 'a bare Service whose default Eip went away before its adoption was written is not opted out',
+    given: { optIn: false },
+    facts: { eips: [dflt({ disable: true })], claims: [claim('192.168.9.1', 'dflt', 's')] },
+    want: 'release 192.168.9.1 leave ingress',
+  },
+  {
     name: "OpenELB's Service without annotations, after our claim",
     given: { optIn: false, label: 'dflt', ingress: ['192.168.9.1'] },
     facts: { eips: [dflt()], claims: [claim('192.168.9.1', 'dflt', 's')] },

@@ -18,7 +18,7 @@ const unused = (): never => {
   throw new Error('not asked for here')
 }
 
-/** A cluster of one Service, and the reconcile over it; `store` answers what it is asked for, and `events` are their reasons. */
+/** A cluster of one Service, and the reconcile over it; `store` answers what it is asked for, `events` and `left` are reasons. */
 function worldOf(of: ServiceObject, store: Partial<Store>) {
   const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { ...eip('default', '10.0.0.0').metadata, labels: {} } }
   const sources = {
@@ -31,6 +31,7 @@ function worldOf(of: ServiceObject, store: Partial<Store>) {
   const knowledge = createKnowledge(sources, 'openelb-system')
   const waiters = createWaiters()
   const events: string[] = []
+  const left: string[] = []
   const reconcile = createServiceReconcile({
     knowledge,
     store: {
@@ -49,11 +50,11 @@ function worldOf(of: ServiceObject, store: Partial<Store>) {
     clock: createManualClock(),
     logger: silentLogger,
     remembered: new Map(),
-    onLeft: unused,
+    onLeft: (_key, reason) => void left.push(reason),
     onUnclaimed: unused,
     onRefused: () => undefined,
   })
-  return { sources, knowledge, waiters, events, reconcile }
+  return { sources, knowledge, waiters, events, left, reconcile }
 }
 
 const version = (of: ServiceObject, resourceVersion: string): ServiceObject => ({ ...of, metadata: { ...of.metadata, resourceVersion } })
@@ -94,4 +95,21 @@ t.test('whatever is refused is looked at again when its namespace has other labe
     t.same(waiters.wake({ kind: 'namespace-changed', namespace: 'default' }), ['default/s'], reason)
     knowledge.close()
   }
+})
+
+t.test('a Service that is released says why it is left alone, so that the next default Eip finds it', async (t) => {
+  const deleted: string[] = []
+  const { sources, knowledge, left, events, reconcile } = worldOf(service('s', { optIn: false }), {
+    async deleteClaim({ address }) {
+      deleted.push(address)
+      return 'deleted'
+    },
+  })
+  sources.eips.set('p', eip('p', '10.0.0.0/30', { isDefault: true, disable: true }))
+  sources.claims.set('10.0.0.1', claim('10.0.0.1', 'p', 's'))
+  await reconcile('default/s')
+  t.same(deleted, ['10.0.0.1'])
+  t.same(events, ['ReleaseIP'])
+  t.same(left, ['no-default-eip'])
+  knowledge.close()
 })
