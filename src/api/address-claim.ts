@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { type AddressError, addressError, type Ip, ipv6Groups, parseIp } from '../addr/ip.ts'
+import { type AddressError, addressError, formatIp, type Ip, ipv6Groups, parseIp } from '../addr/ip.ts'
 import { err, ok, type Result } from '../result.ts'
 import { conditionList } from './condition.ts'
 import { defineKind, type ObjectOf, type TypeOf } from './define-kind.ts'
@@ -147,7 +147,7 @@ export const holdersText = (holders: readonly Pick<Holder, 'namespace' | 'name'>
 
 /** The name of the claim of an address: IPv4 as text; IPv6 as eight zero-padded groups joined by `-`, since a name has no `:`. */
 export function claimName(ip: Ip): string {
-  if (ip.family === 'IPv4') return [24n, 16n, 8n, 0n].map((shift) => (ip.value >> shift) & 0xffn).join('.')
+  if (ip.family === 'IPv4') return formatIp(ip)
   return ipv6Groups(ip.value)
     .map((group) => group.toString(16).padStart(4, '0'))
     .join('-')

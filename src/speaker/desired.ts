@@ -1,3 +1,4 @@
+import { formatIp } from '../addr/ip.ts'
 import { formatMac } from '../addr/mac.ts'
 import type { AddressClaimObject } from '../api/address-claim.ts'
 import { type Ability, abilityFor } from './ability.ts'
@@ -96,9 +97,8 @@ export function desired(claims: Iterable<AddressClaimObject>, facts: SpeakerFact
 }
 
 function lineOf({ ip, interface: { index, name, mac } }: Ability, epoch: number, { linkUps }: HostFacts): Layer2Line {
-  const text = [24n, 16n, 8n, 0n].map((shift) => (ip.value >> shift) & 0xffn).join('.')
   const burst = `${epoch} ${formatMac(mac)} ${linkUps.get(index) ?? 0}`
-  return { text, address: Number(ip.value), interface: { index, name, mac }, burst }
+  return { text: formatIp(ip), address: Number(ip.value), interface: { index, name, mac }, burst }
 }
 
 /** The write that a decision asks for, or undefined. `now` is RFC 3339. */
