@@ -45,6 +45,15 @@ function closedHistory(
   return [...history, { node, epoch, from: since, until: now, reason: departureText(departure) }].slice(-CLAIM_HISTORY_LENGTH)
 }
 
+const NOT_SERVED = 'ProtocolNotServed'
+
+/** Who says whether the address is announced serves its protocol: after a change of the Eip's protocol the old word is over. */
+function conditionsWith({ status }: AddressClaimObject, report: Report, now: string): readonly Condition[] {
+  const before = status?.conditions ?? []
+  const isOver = report.type === 'Announced' && before.some(({ type }) => type === NOT_SERVED)
+  return setCondition(isOver ? before.filter(({ type }) => type !== NOT_SERVED) : before, report, now)
+}
+
 /** Records `node` as the owner. `now` is RFC 3339. */
 export function takePatch(
   claim: AddressClaimObject,
@@ -63,7 +72,7 @@ export function takePatch(
     status: {
       owner: { ...taker, epoch: nextEpoch(claim), since: now },
       history: closedHistory(claim, departure, now),
-      conditions: setCondition(claim.status?.conditions, announced, now),
+      conditions: conditionsWith(claim, announced, now),
     },
   }
 }
@@ -78,13 +87,13 @@ export function yieldPatch(claim: AddressClaimObject, departure: Departure, now:
   }
   return {
     metadata: { resourceVersion: claim.metadata.resourceVersion },
-    status: { owner: null, history: closedHistory(claim, departure, now), conditions: setCondition(claim.status?.conditions, report, now) },
+    status: { owner: null, history: closedHistory(claim, departure, now), conditions: conditionsWith(claim, report, now) },
   }
 }
 
 /** Writes a condition and nothing else; undefined when the claim says so already. */
 export function reportPatch(claim: AddressClaimObject, report: Report, now: string): StatusPatch | undefined {
-  const before = claim.status?.conditions ?? []
-  const conditions = setCondition(before, report, now)
-  return conditions === before ? undefined : { metadata: { resourceVersion: claim.metadata.resourceVersion }, status: { conditions } }
+  const conditions = conditionsWith(claim, report, now)
+  if (conditions === claim.status?.conditions) return undefined
+  return { metadata: { resourceVersion: claim.metadata.resourceVersion }, status: { conditions } }
 }

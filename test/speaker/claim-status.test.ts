@@ -1,6 +1,6 @@
 import t from 'tap'
 import { AddressClaim, type AddressClaimStatus } from '../../src/api/address-claim.ts'
-import { lastOwnerOf, nextEpoch, takePatch, yieldPatch } from '../../src/speaker/claim-status.ts'
+import { lastOwnerOf, nextEpoch, reportPatch, type StatusPatch, takePatch, yieldPatch } from '../../src/speaker/claim-status.ts'
 import { type Decision, decideClaim, desired, patchFor, type SpeakerFacts } from '../../src/speaker/desired.ts'
 import { electionOrder } from '../../src/speaker/election.ts'
 import { createClaimMemory } from '../../src/speaker/memory.ts'
@@ -52,6 +52,18 @@ t.test('giving up removes the owner, says why, and the next epoch is still highe
   t.equal(nextEpoch(after), 5)
   t.equal(lastOwnerOf(after), 'n2')
   t.equal(lastOwnerOf(claim), undefined)
+})
+
+t.test('a claim whose Eip became layer2 no longer says that its protocol is not served', async (t) => {
+  const words = { status: 'True', reason: 'ProtocolNotServed', message: 'protocol bgp', lastTransitionTime: NOW } as const
+  const other = { type: 'AddressConflict', ...words, status: 'False' } as const
+  const before = claimObject('10.0.0.1', {}, { conditions: [{ type: 'ProtocolNotServed', ...words }, other] })
+  const types = (patch: StatusPatch | undefined) => patch?.status.conditions?.map(({ type }) => type)
+  t.same(types(takePatch(before, N1, undefined, NOW)), ['AddressConflict', 'Announced'])
+  const report = { type: 'Announced', status: 'False', reason: 'NoEligibleNode', message: 'no node may answer' } as const
+  t.same(types(reportPatch(before, report, NOW)), ['AddressConflict', 'Announced'])
+  const said = claimObject('10.0.0.1', {}, { conditions: [{ ...report, lastTransitionTime: NOW }] })
+  t.equal(reportPatch(said, report, NOW), undefined, 'nothing to write')
 })
 
 t.test('the history keeps the last eight', async (t) => {
