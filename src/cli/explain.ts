@@ -1,3 +1,4 @@
+import { formatIp } from '../addr/ip.ts'
 import type { AddressClaimObject } from '../api/address-claim.ts'
 import type { ServiceObject } from '../api/core-objects.ts'
 import type { EipObject } from '../api/eip.ts'
@@ -5,7 +6,7 @@ import { ALLOCATED_CONDITION, readServiceRequest } from '../api/service-annotati
 import { type Pool, toPool } from '../policy/pool.ts'
 import { defaultPool } from '../policy/pool-match.ts'
 import type { Settings } from '../policy/settings.ts'
-import { type NotOurs, whoseService } from '../policy/whose-service.ts'
+import { type NotOurs, type Ownership, whoseService } from '../policy/whose-service.ts'
 
 export interface ExplainFacts {
   readonly service: ServiceObject
@@ -19,7 +20,7 @@ export interface ExplainFacts {
 const NOT_OURS: { readonly [Reason in NotOurs]: string } = {
   'not-load-balancer': 'its type is not LoadBalancer',
   'foreign-class': 'spec.loadBalancerClass names another implementation',
-  'opted-out': 'the annotation lb.kubesphere.io/v1alpha1 has another value than openelb',
+  'opted-out': 'the annotation lb.kubesphere.io/v1alpha1 has another value than openelb; write openelb to opt in',
   'not-opted-in': 'it does not opt in, and the setting `adopt` asks for that',
   'protected-namespace': 'it lives in kube-system or in our own namespace and does not opt in',
   'served-by-another': 'another implementation gave it an address',
@@ -28,17 +29,21 @@ const NOT_OURS: { readonly [Reason in NotOurs]: string } = {
 
 /** The whole chain as lines: whose Service, what it asks for, which address, who announces it, or why not. */
 export function explainService(facts: ExplainFacts): string {
-  return [ownership(facts), request(facts), allocation(facts), ...facts.claims.map(announcement)].join('\n')
+  const owner = ownershipOf(facts)
+  return [ownership(facts, owner), request(facts), allocation(facts, owner), ...facts.claims.map(announcement)].join('\n')
 }
 
-function ownership({ service, eips, settings, ownNamespace }: ExplainFacts): string {
-  const pools = eips.map(toPool).flatMap((pool): Pool[] => (pool.ok ? [pool.value] : []))
-  const owner = whoseService(service, settings, pools, ownNamespace)
+const poolsOf = (eips: readonly EipObject[]): Pool[] => eips.map(toPool).flatMap((pool) => (pool.ok ? [pool.value] : []))
+
+const ownershipOf = ({ service, eips, settings, ownNamespace }: ExplainFacts): Ownership =>
+  whoseService(service, settings, poolsOf(eips), ownNamespace)
+
+function ownership({ eips }: ExplainFacts, owner: Ownership): string {
   if (owner.kind === 'not-ours') return `Owner:      not OpenELB: ${NOT_OURS[owner.reason]}`
   const by = {
     class: 'spec.loadBalancerClass',
     annotation: 'the annotation lb.kubesphere.io/v1alpha1',
-    'default-eip': `the default Eip ${defaultPool(pools)?.name ?? ''}`,
+    'default-eip': `the default Eip ${defaultPool(poolsOf(eips))?.name ?? ''}`,
   }[owner.by]
   return `Owner:      OpenELB, by ${by}`
 }
@@ -49,16 +54,17 @@ function request({ service }: ExplainFacts): string {
   const { eip, address, addressFrom, protocol } = read.value
   const asked = [
     eip === undefined ? '' : `Eip ${eip}`,
-    address === undefined ? '' : `one address (${addressFrom})`,
+    address === undefined ? '' : `the address ${formatIp(address)} (${addressFrom})`,
     protocol === undefined ? '' : `protocol ${protocol}`,
   ].filter((text) => text !== '')
   return `Request:    ${asked.length === 0 ? 'any address' : asked.join(', ')}`
 }
 
-function allocation({ service, claims }: ExplainFacts): string {
+function allocation({ service, claims }: ExplainFacts, owner: Ownership): string {
   const condition = service.status?.conditions?.find(({ type }) => type === ALLOCATED_CONDITION)
   const held = claims.map(({ spec }) => `${spec.address} of ${spec.eip}`).join(', ')
-  const said = condition === undefined ? 'the allocator has not spoken yet' : `${condition.reason}: ${condition.message}`
+  const unsaid = owner.kind === 'ours' ? 'the allocator has not spoken yet' : 'the Service is not ours'
+  const said = condition === undefined ? unsaid : `${condition.reason}: ${condition.message}`
   return `Allocated:  ${held === '' ? 'no' : held} (${said})`
 }
 

@@ -74,6 +74,7 @@ async function main(): Promise<number> {
   const kubeconfigPath = values.kubeconfig === '' ? undefined : values.kubeconfig
   const client = createApiClient({ kubeconfigPath, userAgent: `openelb-cli/${productVersion()}`, logger })
   try {
+    if (verb === 'status' && words.length > 0) throw new UsageError(`status takes no ${words.join(' ')}; see openelb --help`)
     if (verb === 'status') process.stdout.write(`${await status(client)}\n`)
     else if (verb === 'explain') process.stdout.write(`${await explain(client, words, values['openelb-namespace'])}\n`)
     else throw new UsageError(`there is no verb ${verb}; see openelb --help`)

@@ -4,6 +4,8 @@ import type { EipObject } from '../api/eip.ts'
 import { ALLOCATED_CONDITION } from '../api/service-annotations.ts'
 import { formatTable } from './table.ts'
 
+const LONGEST_SAYING = 160
+
 /** What `openelb status` reads. */
 export interface ClusterState {
   readonly eips: readonly EipObject[]
@@ -27,7 +29,7 @@ function section(title: string, header: readonly string[], rows: readonly (reado
 function poolRow({ metadata, spec, status }: EipObject): string[] {
   const ready = status?.conditions?.find(({ type }) => type === 'Ready')
   const total = status?.capacity ?? String(status?.poolSize ?? 'unknown')
-  const reason = ready?.status === 'False' ? `${ready.reason}: ${ready.message}` : ''
+  const reason = ready === undefined || ready.reason === 'Active' ? '' : `${ready.reason}: ${ready.message}`
   return [metadata.name, spec.address, spec.protocol ?? 'bgp', String(status?.usage ?? 0), total, ready?.status ?? 'Unknown', reason]
 }
 
@@ -40,9 +42,12 @@ function claimRow({ spec, status }: AddressClaimObject): string[] {
     spec.eip,
     spec.protocol,
     status?.owner?.node ?? '',
-    said.map(({ type, reason }) => `${type}: ${reason}`).join('; '),
+    said.map(({ reason, message }) => cut(`${reason}: ${message}`)).join('; '),
   ]
 }
+
+/** `openelb explain` has the whole text; it may name every node. */
+const cut = (text: string): string => (text.length > LONGEST_SAYING ? `${text.slice(0, LONGEST_SAYING)}...` : text)
 
 /** Claims in the order of their addresses; a name sorts as text, an address does not. */
 function inOrder(claims: readonly AddressClaimObject[]): AddressClaimObject[] {

@@ -79,6 +79,32 @@ t.test('status sorts addresses as numbers and names who waits', async (t) => {
   t.notMatch(text, /default\/fine/)
 })
 
+t.test('status says what is wrong with a pool or an address, and nothing where all is well', async (t) => {
+  const condition = (type: string, status: 'True' | 'False', reason: string) => ({
+    type,
+    status,
+    reason,
+    message: `of ${reason} `.repeat(30),
+    lastTransitionTime: '2026-01-01T00:00:00Z',
+  })
+  const pool = (name: string, reason: string) => eip(name, '10.0.0.0/24', { status: { conditions: [condition('Ready', 'True', reason)] } })
+  const said = (address: string, ...conditions: ReturnType<typeof condition>[]) => ({ ...claim(address, 's'), status: { conditions } })
+  const text = formatStatus({
+    eips: [pool('well', 'Active'), pool('off', 'Disabled')],
+    claims: [
+      said('10.0.0.1', condition('Announced', 'True', 'Announced')),
+      said('10.0.0.2', condition('Announced', 'False', 'NobodyAnswers')),
+      said('10.0.0.3', condition('ProtocolNotServed', 'True', 'ProtocolNotServed')),
+    ],
+    services: [],
+  })
+  t.match(text, /^well .* True$/m)
+  t.match(text, /^off .* True +Disabled: of Disabled/m)
+  t.match(text, /^10\.0\.0\.1 .* layer2$/m)
+  t.match(text, /^10\.0\.0\.2 .* NobodyAnswers: of NobodyAnswers/m, 'not "Announced: NobodyAnswers", which reads as if it were')
+  t.match(text, /^10\.0\.0\.3 .* ProtocolNotServed: of .{50,140}\.\.\.$/m, 'a long message is cut')
+})
+
 t.test('explain walks from the Service to the wire', async (t) => {
   const facts = { eips: [], claims: [], settings: { adopt: 'default-eip' }, ownNamespace: 'openelb-system' } as const
   const opted = service('web', { metadata: { ...meta('web', 'default'), annotations: { 'lb.kubesphere.io/v1alpha1': 'openelb' } } })
@@ -87,6 +113,11 @@ t.test('explain walks from the Service to the wire', async (t) => {
   t.match(held, /Allocated:\s+10\.0\.0\.2 of pool/)
   t.match(held, /Announced:\s+10\.0\.0\.2 \(layer2\) by n2 on eth0, epoch 3/)
   t.match(explainService({ ...facts, service: waiting }), /not OpenELB: .*no default Eip/)
+  const foreigner = service('web', { spec: { type: 'ClusterIP', loadBalancerIP: '10.0.0.7' } })
+  t.match(
+    explainService({ ...facts, service: foreigner }),
+    /the address 10\.0\.0\.7 \(spec\.loadBalancerIP\)\nAllocated: +no \(the Service is not ours\)$/,
+  )
   t.match(
     explainService({ ...facts, service: { ...waiting, metadata: opted.metadata } }),
     /Allocated:\s+no \(PoolExhausted: no room: wait\)/,
