@@ -26,10 +26,10 @@ const MAPPED_LAST = 0xffff_ffff_ffffn
 const DECIMAL_OCTET = /^(0|[1-9]\d{0,2})$/
 const HEX_GROUP = /^[0-9a-fA-F]{1,4}$/
 
-/** Builds an AddressError whose text is short enough for an event or an admission message. */
+/** Builds an AddressError whose text is short enough, and free enough of line breaks, for an event or an admission message. */
 export function addressError(code: AddressError['code'], text: string, reason: string): AddressError {
   const shown = text.length > SHOWN_TEXT ? `${text.slice(0, SHOWN_TEXT)}...` : text
-  return { code, text: shown, message: `"${shown}" ${reason}` }
+  return { code, text: shown, message: `${JSON.stringify(shown)} ${reason}` }
 }
 
 /**

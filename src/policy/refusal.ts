@@ -98,7 +98,7 @@ const EXPLANATIONS: { readonly [C in RefusalCode]: Explain<C> } = {
       ? assign(`no avliable eip, err:eip:${r.pool} is deleting`, 'create the Eip again, or name another one', pool(r.pool))
       : assign(
           `Eip.network.kubesphere.io "${r.pool}" not found`,
-          `the Service keeps ${r.held}, which stays announced; create an Eip that contains it again, or name another one to move`,
+          `the Service keeps ${r.held}, which stays announced; create the Eip again with this address, or name another one to move`,
           ANY_POOL,
         ),
   PoolExhausted: (r) =>

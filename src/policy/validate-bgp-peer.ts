@@ -85,7 +85,7 @@ function* familyFindings(spec: BgpPeerSpec): Generator<Finding> {
       const word = family?.[key]
       const served: readonly string[] = FAMILY_WORDS[key]
       if (word !== undefined && word !== '' && !served.includes(word)) {
-        yield { warn: `spec.afiSafis[${at}].config.family.${key} is "${word.slice(0, 64)}"; only ${served.join(' and ')} is announced` }
+        yield { warn: `spec.afiSafis[${at}].config.family.${key} is "${word.slice(0, 64)}"; only ${served.join(' and ')} can be announced` }
       }
     }
   }

@@ -1,6 +1,6 @@
 /** Whether an Eip may be stored. The texts before the first `: ` are OpenELB's where it has one. */
-import { parseIp } from '../addr/ip.ts'
-import { type AddressRange, parseAddressRange, rangesOverlap } from '../addr/range.ts'
+import { formatIp, parseIp } from '../addr/ip.ts'
+import { type AddressRange, firstIp, lastIp, parseAddressRange, rangesOverlap } from '../addr/range.ts'
 import type { EipObject, EipSpec } from '../api/eip.ts'
 import { IS_DEFAULT_EIP } from '../api/service-annotations.ts'
 import { findOverlap } from './overlap.ts'
@@ -76,6 +76,11 @@ const poolRefusal = (error: PoolError): Verdict => refuse(error.message, error.c
 
 const PENDING_CURE = 'that one is being stored at this moment; try again in a few seconds'
 
+function rangeText(range: AddressRange): string {
+  const [first, last] = [formatIp(firstIp(range)), formatIp(lastIp(range))]
+  return first === last ? first : `${first}-${last}`
+}
+
 function overlapVerdict(range: AddressRange, others: readonly OtherEip[]): Verdict | undefined {
   const ranges = others.flatMap((other) => (other.range === undefined ? [] : [{ ...other, range: other.range }]))
   const rival = findOverlap(range, ranges)
@@ -84,7 +89,8 @@ function overlapVerdict(range: AddressRange, others: readonly OtherEip[]): Verdi
     `eip address overlap with ${rival.name}`,
     rival.pending === true
       ? PENDING_CURE
-      : 'use addresses that no other Eip has, or delete that Eip first; a disabled one counts, because Services may hold its addresses',
+      : `use addresses that no other Eip has (that one has ${rangeText(rival.range)}), or delete that Eip first; ` +
+          'a disabled one counts, because Services may hold its addresses',
   )
 }
 
@@ -97,6 +103,16 @@ function defaultVerdict(others: readonly OtherEip[]): Verdict | undefined {
   )
 }
 
+/** A text that somebody meant to be `true` makes no default Eip, and nothing else would say so. */
+function defaultWarnings(eip: EipObject, before?: EipObject): readonly string[] {
+  const text = eip.metadata.annotations?.[IS_DEFAULT_EIP] ?? ''
+  const isClear = ['', 'true', 'false'].includes(text.toLowerCase())
+  if (isClear || text === before?.metadata.annotations?.[IS_DEFAULT_EIP]) return []
+  return [
+    `the annotation ${IS_DEFAULT_EIP} is ${JSON.stringify(text.slice(0, 64))}, so ${eip.metadata.name} is no default Eip: write "true"`,
+  ]
+}
+
 function validateCreate(eip: EipObject, others: readonly OtherEip[]): Verdict {
   const pool = toPool(eip)
   if (!pool.ok) return poolRefusal(pool.error)
@@ -106,7 +122,7 @@ function validateCreate(eip: EipObject, others: readonly OtherEip[]): Verdict {
     interfaceVerdict(eip.spec) ??
     overlapVerdict(range, others) ??
     (isDefault ? defaultVerdict(others) : undefined) ??
-    allow(...unusableWarnings(range))
+    allow(...unusableWarnings(range), ...defaultWarnings(eip))
   )
 }
 
@@ -125,7 +141,7 @@ function validateUpdate(eip: EipObject, before: EipObject, others: readonly Othe
   return (
     (eip.spec.interface === before.spec.interface ? undefined : interfaceVerdict(eip.spec)) ??
     (becomesDefault ? defaultVerdict(others) : undefined) ??
-    allow()
+    allow(...defaultWarnings(eip, before))
   )
 }
 
@@ -151,6 +167,6 @@ export function validateEipDelete(eip: EipObject): Verdict {
   if (usage === 0) return allow()
   return allow(
     `${usage} address${usage === 1 ? '' : 'es'} of Eip ${eip.metadata.name} stay assigned and announced; ` +
-      'nothing new is given from it, and an Eip with the same addresses takes them back',
+      'nothing new is given from it, and the same Eip, created again, takes them back',
   )
 }

@@ -65,6 +65,19 @@ t.test('creation', async (t) => {
   const named = (length: number) => text(validateEip(eipObject('e'.repeat(length), '10.0.0.1'), undefined, []))
   t.equal(named(63), 'allowed')
   t.equal(named(64), 'the name of the Eip has 64 characters')
+  const whole = validateEip(eipObject('e', '10.251.0.50/32'), undefined, OTHERS)
+  t.match(whole, { message: /no other Eip has \(that one has 10\.251\.0\.50\), / })
+  const line = validateEip(eipObject('e', '10.0.0.1\n\u001b[31m'), undefined, [])
+  t.match(line, { message: /^invalid eip address format: "10\.0\.0\.1\\n\\u001b\[31m" is not/ }, 'no raw control characters')
+})
+
+t.test('a default annotation that says neither true nor false', async (t) => {
+  const eip = (value: string) => eipObject('e', '10.0.0.1', { annotations: { 'eip.openelb.kubesphere.io/is-default-eip': value } })
+  const said = 'allowed | the annotation eip.openelb.kubesphere.io/is-default-eip is "yes", so e is no default Eip: write "true"'
+  t.equal(text(validateEip(eip('yes'), undefined, [])), said)
+  t.equal(text(validateEip(eip('yes'), eip('true'), [])), said)
+  t.equal(text(validateEip(eip('yes'), eip('yes'), [])), 'allowed', 'said once')
+  for (const value of ['', 'FALSE', 'true']) t.equal(text(validateEip(eip(value), undefined, [])), 'allowed', value)
 })
 
 t.test('a second default', async (t) => {
@@ -77,7 +90,7 @@ t.test('a second default', async (t) => {
   }
   for (const value of ['yes', 'false', '']) {
     const eip = eipObject('e', '10.0.0.1', { annotations: { 'eip.openelb.kubesphere.io/is-default-eip': value } })
-    t.equal(text(validateEip(eip, undefined, [DEFAULT_OTHER])), 'allowed', value)
+    t.ok(validateEip(eip, undefined, [DEFAULT_OTHER]).allowed, value)
   }
 })
 
