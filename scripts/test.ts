@@ -20,9 +20,13 @@ process.exit(await main(process.argv.slice(2)))
 async function main(argv: string[]): Promise<number> {
   const { values, positionals } = parseArgs({ args: argv, options: { help: { type: 'boolean' } }, allowPositionals: true })
   const [part = 'all', ...names] = positionals
-  if (values.help === true || !['all', 'unit', 'scenario', 'check'].includes(part)) {
+  if (values.help === true) {
     process.stdout.write(HELP)
-    return values.help === true ? 0 : 2
+    return 0
+  }
+  if (!['all', 'unit', 'scenario', 'check'].includes(part)) {
+    process.stderr.write(`there is no part "${part}"; write unit, scenario or check, or nothing for everything\n\n${HELP}`)
+    return 2
   }
   const startMs = performance.now()
   const tally = await runParts(part, names)
