@@ -35,8 +35,9 @@ export const start: VerbProgram = async (options, terminal) => {
 /** Applies the seeds one after the other; each is followed to the wire, and the last one stays. */
 async function showSeeds(cluster: Cluster, terminal: Terminal): Promise<void> {
   for (const [at, seed] of SEEDS.entries()) {
-    const seen = await timed(terminal, seed.manifest, () => demonstrate(cluster, seed))
-    if (seen.owner !== seen.answeredBy) throw new StepError(seed.manifest, `the claim names ${seen.owner}, but ${seen.answeredBy} answered`)
+    const step = `lab/manifests/${seed.manifest}`
+    const seen = await timed(terminal, step, () => demonstrate(cluster, seed))
+    if (seen.owner !== seen.answeredBy) throw new StepError(step, `the claim names ${seen.owner}, but ${seen.answeredBy} answered`)
     const last = at === SEEDS.length - 1
     for (const line of describe(seen)) terminal.write(`  ${line}`)
     terminal.write(indent(await cluster.kubectl(['get', 'eip,service'])))
