@@ -54,6 +54,13 @@ function conditionsWith({ status }: AddressClaimObject, report: Report, now: str
   return setCondition(isOver ? before.filter(({ type }) => type !== NOT_SERVED) : before, report, now)
 }
 
+const announced = (node: string, on: string): Report => ({
+  type: 'Announced',
+  status: 'True',
+  reason: 'Announced',
+  message: `node ${node} answers for the address on ${on}`,
+})
+
 /** Records `node` as the owner. `now` is RFC 3339. */
 export function takePatch(
   claim: AddressClaimObject,
@@ -61,19 +68,23 @@ export function takePatch(
   departure: Departure | undefined,
   now: string,
 ): StatusPatch {
-  const announced: Report = {
-    type: 'Announced',
-    status: 'True',
-    reason: 'Announced',
-    message: `node ${taker.node} answers for the address on ${taker.interface}`,
-  }
   return {
     metadata: { resourceVersion: claim.metadata.resourceVersion },
     status: {
       owner: { ...taker, epoch: nextEpoch(claim), since: now },
       history: closedHistory(claim, departure, now),
-      conditions: conditionsWith(claim, announced, now),
+      conditions: conditionsWith(claim, announced(taker.node, taker.interface), now),
     },
+  }
+}
+
+/** Records that the owner answers on another interface now (its Eip, or a route, has changed); undefined when the claim says so already. */
+export function movedPatch(claim: AddressClaimObject, on: string, now: string): StatusPatch | undefined {
+  const owner = claim.status?.owner
+  if (owner === undefined || owner.interface === on) return undefined
+  return {
+    metadata: { resourceVersion: claim.metadata.resourceVersion },
+    status: { owner: { ...owner, interface: on }, conditions: conditionsWith(claim, announced(owner.node, on), now) },
   }
 }
 

@@ -2,7 +2,7 @@ import { formatIp } from '../addr/ip.ts'
 import { formatMac } from '../addr/mac.ts'
 import type { AddressClaimObject } from '../api/address-claim.ts'
 import { type Ability, abilityFor } from './ability.ts'
-import { lastOwnerOf, type Report, reportPatch, type StatusPatch, takePatch, yieldPatch } from './claim-status.ts'
+import { lastOwnerOf, movedPatch, type Report, reportPatch, type StatusPatch, takePatch, yieldPatch } from './claim-status.ts'
 import { type ClusterFacts, type Electorate, electorateOf } from './facts.ts'
 import type { HostFacts } from './host.ts'
 import type { Layer2Line } from './layer2/table.ts'
@@ -106,5 +106,6 @@ export function patchFor(claim: AddressClaimObject, { ownership, report }: Decis
   if (ownership.kind === 'take')
     return takePatch(claim, { node: self, interface: ownership.ability.interface.name }, ownership.departure, now)
   if (ownership.kind === 'yield') return yieldPatch(claim, ownership.reason, now)
+  if (ownership.kind === 'answer') return movedPatch(claim, ownership.ability.interface.name, now)
   return report === undefined ? undefined : reportPatch(claim, report, now)
 }

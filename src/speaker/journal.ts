@@ -39,6 +39,8 @@ export function createJournal(logger: Logger): Journal {
         logger.info('took an address over', { claim, epoch: status.owner?.epoch, from: ownership.departure ?? 'unowned' })
       else if (ownership.kind === 'yield')
         logger.warn('gave an address up', { claim, reason: ownership.reason, why: explainSilence(ownership.reason) })
+      else if (ownership.kind === 'answer')
+        logger.info('recorded the interface of an address', { claim, interface: status.owner?.interface })
       else if (report !== undefined) logger.warn('nobody announces an address', { claim, reason: report.reason, why: report.message })
     },
     isFirstOf(eip) {

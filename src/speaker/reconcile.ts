@@ -163,9 +163,10 @@ function factsNow({ options, state }: Parts): SpeakerFacts {
 }
 
 function asksForWrite({ options, writtenFrom }: Parts, name: string, { ownership, report }: Decision): boolean {
-  if (ownership.kind !== 'take' && ownership.kind !== 'yield' && report === undefined) return false
-  const known = options.cluster.claims.get(name)?.metadata.resourceVersion
-  return known !== undefined && writtenFrom.get(name) !== known
+  const known = options.cluster.claims.get(name)
+  if (known === undefined || writtenFrom.get(name) === known.metadata.resourceVersion) return false
+  if (ownership.kind === 'answer') return known.status?.owner?.interface !== ownership.ability.interface.name
+  return ownership.kind === 'take' || ownership.kind === 'yield' || report !== undefined
 }
 
 /** Decides once more, from the newest facts, and writes. Whoever loses the compare-and-swap sees the winner by the watch. */

@@ -54,6 +54,19 @@ t.test('giving up removes the owner, says why, and the next epoch is still highe
   t.equal(lastOwnerOf(claim), undefined)
 })
 
+t.test('an owner that answers on another interface now says so, and nothing else changes', async (t) => {
+  const facts = factsOf({ self: 'n2' }, 0)
+  const patch = (on: string) => {
+    const claim = claimObject(ADDRESS, {}, { owner: { node: 'n2', interface: on, epoch: 4, since: '2026-01-01T00:00:00Z' } })
+    return patchFor(claim, decideClaim(claim, facts, createClaimMemory()), 'n2', NOW)
+  }
+  t.equal(patch('eth0'), undefined)
+  const { status } = patch('eth1') ?? {}
+  t.same(status?.owner, { node: 'n2', interface: 'eth0', epoch: 4, since: '2026-01-01T00:00:00Z' })
+  t.match(status?.conditions, [{ type: 'Announced', status: 'True', message: 'node n2 answers for the address on eth0' }])
+  t.equal(status?.history, undefined)
+})
+
 t.test('a claim whose Eip became layer2 no longer says that its protocol is not served', async (t) => {
   const words = { status: 'True', reason: 'ProtocolNotServed', message: 'protocol bgp', lastTransitionTime: NOW } as const
   const other = { type: 'AddressConflict', ...words, status: 'False' } as const
