@@ -166,7 +166,7 @@ export function validateEipDelete(eip: EipObject): Verdict {
   const usage = eip.status?.usage ?? 0
   if (usage === 0) return allow()
   return allow(
-    `${usage} address${usage === 1 ? '' : 'es'} of Eip ${eip.metadata.name} stay assigned and announced; ` +
-      'nothing new is given from it, and the same Eip, created again, takes them back',
+    `${usage} address${usage === 1 ? '' : 'es'} of Eip ${eip.metadata.name} ${usage === 1 ? 'stays' : 'stay'} assigned and announced; ` +
+      'nothing new is given from it; the same Eip, created again, takes back what it had',
   )
 }

@@ -136,4 +136,6 @@ t.test('deletion', async (t) => {
   t.same(validateEipDelete(eipObject('e', '10.0.0.1')), { allowed: true, warnings: [] })
   const verdict = validateEipDelete({ ...eipObject('e', '10.0.0.1'), status: { usage: 2 } })
   t.match(verdict, { allowed: true, warnings: [/^2 addresses of Eip e stay assigned and announced; /] })
+  const one = validateEipDelete({ ...eipObject('e', '10.0.0.1'), status: { usage: 1 } })
+  t.match(one, { allowed: true, warnings: [/^1 address of Eip e stays assigned and announced; /] })
 })
