@@ -15,6 +15,11 @@ that is a failure. The last line says how many assertions passed and failed.
 Scenarios: ${[...findTests().scenarios.keys()].join(', ')}
 `
 
+/** Scenarios mostly wait (for a Lease, a restart, a time-out), so two of them share two cores well; each has a lab of its own. */
+const LANES = 2
+/** The rest is short. A long one that starts last would run alone at the end. */
+const LONG = ['cluster', 'allocator', 'lab', 'layer2']
+
 process.exit(await main(process.argv.slice(2)))
 
 async function main(argv: string[]): Promise<number> {
@@ -72,11 +77,6 @@ async function scenarios(names: readonly string[]): Promise<Tally> {
     return runScenario(name, all.get(name) ?? '', print)
   })
 }
-
-/** Scenarios mostly wait (for a Lease, a restart, a time-out), so two of them share two cores well; each has a lab of its own. */
-const LANES = 2
-/** The rest is short. A long one that starts last would run alone at the end. */
-const LONG = ['cluster', 'allocator', 'lab', 'layer2']
 
 function longestFirst(names: readonly string[]): string[] {
   const rank = (name: string) => (LONG.includes(name) ? LONG.indexOf(name) : LONG.length)
