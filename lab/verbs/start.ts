@@ -6,12 +6,16 @@ import { StepError } from '../command.ts'
 import { demonstrate, type Observation, removeSeed, SEEDS } from '../demonstration.ts'
 import { buildImage } from '../image/build.ts'
 import { installProduct } from '../installation.ts'
+import { hostRefusal } from '../requirements.ts'
 import { clearTheWay } from './up.ts'
 import type { Terminal, VerbProgram } from './verb.ts'
 
 /** From nothing to a page fetched through a LoadBalancer address; stays up until q, Ctrl-C or SIGTERM (with --once: not at all). */
 export const start: VerbProgram = async (options, terminal) => {
   const { name, nodes, dualStack, kubernetes, install } = options
+  // Said before an image is compiled for nothing.
+  const refusal = hostRefusal()
+  if (refusal !== undefined) throw new StepError(undefined, refusal)
   await clearTheWay(name, terminal.write)
   const archive = imagePath()
   const image = timed(terminal, 'image', () => buildImage({ output: archive, log: (line) => terminal.write(`  image: ${line}`) }))
