@@ -26,7 +26,7 @@ interface AuditEvent {
 }
 
 /** `account verb group/resource` of every call that our ServiceAccounts made; and the ones the API server forbade. */
-async function calls(file: string): Promise<{ made: Set<string>; forbidden: string[] }> {
+export async function calls(file: string): Promise<{ made: Set<string>; forbidden: string[] }> {
   const made = new Set<string>()
   const forbidden: string[] = []
   const ours = `system:serviceaccount:${NAMESPACE}:`
