@@ -1,19 +1,6 @@
 import { COMPONENT, CONTROLLER_NAME, PORT } from '../../src/api/names.ts'
 import type { Installation, ManifestObject } from './installation.ts'
-import {
-  CONTAINER_SECURITY,
-  CONTROL_PLANE_TOLERATIONS,
-  CRITICAL_TOLERATION,
-  command,
-  componentLabels,
-  LINUX,
-  LOCATION_ENV,
-  PULL_POLICY,
-  probes,
-  RESTRICTED_POD,
-  resources,
-  spreadOverNodes,
-} from './pod.ts'
+import { CONTAINER_SECURITY, command, componentLabels, LOCATION_ENV, PULL_POLICY, probes, replicaPod, resources } from './pod.ts'
 
 const LABELS = componentLabels(COMPONENT.controller)
 
@@ -28,17 +15,7 @@ export function allocatorDeployment({ namespace, image }: Installation): Manifes
       selector: { matchLabels: LABELS },
       template: {
         metadata: { labels: LABELS },
-        spec: {
-          serviceAccountName: CONTROLLER_NAME,
-          priorityClassName: 'system-cluster-critical',
-          enableServiceLinks: false,
-          terminationGracePeriodSeconds: 15,
-          nodeSelector: LINUX,
-          tolerations: [...CONTROL_PLANE_TOLERATIONS, CRITICAL_TOLERATION],
-          topologySpreadConstraints: spreadOverNodes(COMPONENT.controller),
-          securityContext: RESTRICTED_POD,
-          containers: [allocatorContainer(image)],
-        },
+        spec: replicaPod(CONTROLLER_NAME, COMPONENT.controller, allocatorContainer(image)),
       },
     },
   }

@@ -73,3 +73,16 @@ export const spreadOverNodes = (component: string) => [
 
 /** The image is named by version, so a node that has it need not ask the registry (and air-gapped nodes cannot). */
 export const PULL_POLICY = 'IfNotPresent'
+
+/** The Pod of a workload that runs as replicas, off the host's network: the webhook and the allocator. */
+export const replicaPod = (account: string, component: string, container: object) => ({
+  serviceAccountName: account,
+  priorityClassName: 'system-cluster-critical',
+  enableServiceLinks: false,
+  terminationGracePeriodSeconds: 15,
+  nodeSelector: LINUX,
+  tolerations: [...CONTROL_PLANE_TOLERATIONS, CRITICAL_TOLERATION],
+  topologySpreadConstraints: spreadOverNodes(component),
+  securityContext: RESTRICTED_POD,
+  containers: [container],
+})

@@ -1,19 +1,6 @@
 import { ADMISSION_NAME, COMPONENT, CONTROLLER_NAME, PORT, WEBHOOK_SERVICE_ACCOUNT } from '../../src/api/names.ts'
 import type { Installation, ManifestObject } from './installation.ts'
-import {
-  CONTAINER_SECURITY,
-  CONTROL_PLANE_TOLERATIONS,
-  CRITICAL_TOLERATION,
-  command,
-  componentLabels,
-  LINUX,
-  LOCATION_ENV,
-  PULL_POLICY,
-  probes,
-  RESTRICTED_POD,
-  resources,
-  spreadOverNodes,
-} from './pod.ts'
+import { CONTAINER_SECURITY, command, componentLabels, LOCATION_ENV, PULL_POLICY, probes, replicaPod, resources } from './pod.ts'
 
 const LABELS = componentLabels(COMPONENT.admission)
 
@@ -29,17 +16,7 @@ export function webhookDeployment({ namespace, image }: Installation): ManifestO
       strategy: { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } },
       template: {
         metadata: { labels: LABELS },
-        spec: {
-          serviceAccountName: WEBHOOK_SERVICE_ACCOUNT,
-          priorityClassName: 'system-cluster-critical',
-          enableServiceLinks: false,
-          terminationGracePeriodSeconds: 15,
-          nodeSelector: LINUX,
-          tolerations: [...CONTROL_PLANE_TOLERATIONS, CRITICAL_TOLERATION],
-          topologySpreadConstraints: spreadOverNodes(COMPONENT.admission),
-          securityContext: RESTRICTED_POD,
-          containers: [webhookContainer(image)],
-        },
+        spec: replicaPod(WEBHOOK_SERVICE_ACCOUNT, COMPONENT.admission, webhookContainer(image)),
       },
     },
   }

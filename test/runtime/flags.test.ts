@@ -73,13 +73,8 @@ t.test('refused command lines name the flag and what would do', async (t) => {
 })
 
 t.test('any words give an answer, never a throw', async (t) => {
-  fc.assert(
-    fc.property(
-      fc.array(fc.oneof(fc.string(), fc.constantFrom('--port', '--mode=two', '-v', '--', '=', '--='))),
-      (argv) => typeof parseFlags(argv, FLAGS).ok === 'boolean',
-    ),
-  )
-  t.pass()
+  const words = fc.array(fc.oneof(fc.string(), fc.constantFrom('--port', '--mode=two', '-v', '--', '=', '--=')))
+  t.doesNotThrow(() => fc.assert(fc.property(words, (argv) => typeof parseFlags(argv, FLAGS).ok === 'boolean')))
 })
 
 t.test('help text lists what has a meaning', async (t) => {

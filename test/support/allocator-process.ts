@@ -1,8 +1,8 @@
 /** Allocator processes on this host, for tests and benchmarks against a real API server. */
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
+import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { stopChild } from './stop-child.ts'
 
 const MAIN = fileURLToPath(new URL('../../src/allocator/main.ts', import.meta.url))
 const START_TIMEOUT_MS = 30_000
@@ -64,16 +64,6 @@ export async function startAllocator(kubeconfig: string, identity: string, flags
       const answer = await fetch(`${health}${path}`)
       return { status: answer.status, text: await answer.text() }
     },
-    stop: (signal = 'SIGTERM') => stop(child, signal),
+    stop: (signal = 'SIGTERM') => stopChild(child, signal),
   }
-}
-
-async function stop(child: ChildProcess, signal: NodeJS.Signals): Promise<number | null> {
-  if (child.exitCode !== null || child.signalCode !== null) return child.exitCode
-  const ended = once(child, 'exit')
-  child.kill(signal)
-  const late = setTimeout(() => child.kill('SIGKILL'), 15_000)
-  await ended
-  clearTimeout(late)
-  return child.exitCode
 }

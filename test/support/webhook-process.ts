@@ -1,9 +1,9 @@
 /** Webhook processes on this host, for tests against a real API server. */
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
+import { spawn } from 'node:child_process'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { stopChild } from './stop-child.ts'
 
 const MAIN = fileURLToPath(new URL('../../src/webhook/main.ts', import.meta.url))
 /** A start takes half a second alone, and much longer where many tests share two cores. */
@@ -67,18 +67,8 @@ export async function startWebhook(
       const answer = await fetch(`${health}/readyz`)
       return { ok: answer.ok, text: await answer.text() }
     },
-    stop: (signal = 'SIGTERM') => stop(child, signal),
+    stop: (signal = 'SIGTERM') => stopChild(child, signal),
   }
-}
-
-async function stop(child: ChildProcess, signal: NodeJS.Signals): Promise<number | null> {
-  if (child.exitCode !== null || child.signalCode !== null) return child.exitCode
-  const ended = once(child, 'exit')
-  child.kill(signal)
-  const late = setTimeout(() => child.kill('SIGKILL'), 15_000)
-  await ended
-  clearTimeout(late)
-  return child.exitCode
 }
 
 export interface Balancer {

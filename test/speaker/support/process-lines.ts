@@ -1,7 +1,7 @@
 /** A child process that is followed by its JSON lines. */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { createInterface } from 'node:readline'
+import { stopChild } from '../../support/stop-child.ts'
 
 export interface LineProcess<Line> {
   readonly child: ChildProcess
@@ -55,16 +55,6 @@ export function startLines<Line>(
         listeners.add(look)
         look()
       }),
-    stop: (signal = 'SIGTERM') => stop(child, signal),
+    stop: (signal = 'SIGTERM') => stopChild(child, signal),
   }
-}
-
-async function stop(child: ChildProcess, signal: NodeJS.Signals): Promise<number | null> {
-  if (child.exitCode !== null || child.signalCode !== null) return child.exitCode
-  const ended = once(child, 'exit')
-  child.kill(signal)
-  const late = setTimeout(() => child.kill('SIGKILL'), 15_000)
-  await ended
-  clearTimeout(late)
-  return child.exitCode
 }
