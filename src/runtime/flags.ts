@@ -7,6 +7,8 @@ interface Described {
   readonly description: string
   /** A word for the value in `--help`, such as `ADDRESS`. */
   readonly valueName?: string
+  /** One letter: `o` allows `-o json`, `-o=json` and `-ojson`. */
+  readonly short?: string
 }
 
 /** One flag. Values of kind `duration` are milliseconds; on the command line they are Go's text: `15s`, `1m30s`, `250ms`. */
@@ -63,7 +65,8 @@ export function defineFlags<const D extends FlagDefinitions>(definitions: D): D 
 
 /**
  * Reads a command line (without the program's name) in Go's style: `--name=value`, `--name value`, and the same with one dash. A
- * boolean takes its value only with `=`. Underscores in names count as dashes. When a flag is repeated the last one holds.
+ * boolean takes its value only with `=`. Underscores in names count as dashes. A flag with a letter may be written by it: `-o json`,
+ * `-ojson`. When a flag is repeated the last one holds.
  */
 export function parseFlags<const D extends FlagDefinitions>(argv: readonly string[], definitions: D): Result<ParsedFlags<D>, FlagError> {
   const values = new Map<string, Value>()
@@ -84,7 +87,7 @@ export function parseFlags<const D extends FlagDefinitions>(argv: readonly strin
       rest.push(word)
       continue
     }
-    const { name, text } = split(word)
+    const { name, text } = splitShort(word, definitions) ?? split(word)
     if (name === 'help' || name === 'h') asked = 'help'
     else if (name === 'version' && definitions['version'] === undefined) asked = asked === 'help' ? asked : 'version'
     else {
@@ -106,6 +109,18 @@ function split(word: string): { name: string; text: string | undefined } {
   const equals = bare.indexOf('=')
   const name = (equals < 0 ? bare : bare.slice(0, equals)).replaceAll('_', '-')
   return { name, text: equals < 0 ? undefined : bare.slice(equals + 1) }
+}
+
+/** One dash and the letter of a flag. A long name with one dash goes before: `-all` is `--all`, whatever letters there are. */
+function splitShort(word: string, definitions: FlagDefinitions): ReturnType<typeof split> | undefined {
+  const letter = word[1] ?? ''
+  const long = Object.keys(definitions).find((name) => definitions[name]?.short === letter)
+  const definition = long === undefined ? undefined : definitions[long]
+  if (long === undefined || definition === undefined || Object.hasOwn(definitions, split(word).name)) return undefined
+  const after = word.slice(2)
+  if (after === '') return { name: long, text: undefined }
+  if (after.startsWith('=')) return { name: long, text: after.slice(1) }
+  return wantsNextWord(definition) ? { name: long, text: after } : undefined
 }
 
 const find = (definitions: FlagDefinitions, name: string): FlagDefinition | undefined =>
@@ -174,7 +189,8 @@ export function formatFlags(definitions: FlagDefinitions): string {
     if (definition.kind === 'ignored') return []
     const value = definition.kind === 'boolean' ? '' : `=${definition.valueName ?? VALUE_NAMES[definition.kind]}`
     const choices = definition.kind === 'string' && definition.oneOf !== undefined ? ` One of ${definition.oneOf.join(', ')}.` : ''
-    return [`  --${name}${value}`, `        ${definition.description}${choices} Default: ${defaultText(definition)}.`]
+    const letter = definition.short === undefined ? '' : `-${definition.short}, `
+    return [`  ${letter}--${name}${value}`, `        ${definition.description}${choices} Default: ${defaultText(definition)}.`]
   })
   return `${[...lines, '  --help', '        Prints this text.', '  --version', '        Prints the version.'].join('\n')}\n`
 }

@@ -72,6 +72,38 @@ t.test('refused command lines name the flag and what would do', async (t) => {
   }
 })
 
+t.test('letters', async (t) => {
+  const flags = defineFlags({
+    output: { kind: 'string', default: '', short: 'o', description: 'The form.' },
+    all: { kind: 'boolean', default: false, short: 'A', description: 'All of them.' },
+    old: { kind: 'boolean', default: false, description: 'A long name that begins with a letter of another flag.' },
+  })
+  const table: readonly [string[], object, string[]?][] = [
+    [['-o', 'json'], { output: 'json' }],
+    [['-o=json'], { output: 'json' }],
+    [['-ojson'], { output: 'json' }],
+    [['-o', '-'], { output: '-' }],
+    [['-o='], { output: '' }],
+    [['-A', 'word'], { all: true }, ['word']],
+    [['-A=false'], { all: false }],
+    [['-old'], { old: true }],
+    [['-output', 'x'], { output: 'x' }],
+    [['--output=x', '-o', 'y'], { output: 'y' }],
+  ]
+  for (const [argv, want, rest = []] of table) {
+    const defaults = { output: '', all: false, old: false }
+    t.match(parseFlags(argv, flags), { ok: true, value: { values: { ...defaults, ...want }, rest } }, argv.join(' '))
+  }
+  const refused: readonly [string[], RegExp][] = [
+    [['-o'], /--output needs a value/],
+    [['-Ax'], /no flag --Ax/],
+    [['--o', 'x'], /no flag --o/],
+  ]
+  for (const [argv, message] of refused) t.match(parseFlags(argv, flags), { ok: false, error: { message } }, argv.join(' '))
+  t.match(formatFlags(flags), '  -o, --output=TEXT\n        The form.')
+  t.match(formatFlags(flags), '  -A, --all\n')
+})
+
 t.test('any words give an answer, never a throw', async (t) => {
   const words = fc.array(fc.oneof(fc.string(), fc.constantFrom('--port', '--mode=two', '-v', '--', '=', '--=')))
   t.doesNotThrow(() => fc.assert(fc.property(words, (argv) => typeof parseFlags(argv, FLAGS).ok === 'boolean')))
