@@ -27,12 +27,16 @@ export interface Access {
   readonly server: URL
   /** Where this came from, for the log: `in-cluster` or a path. */
   readonly source: string
+  /** The namespace of the kubeconfig's context, when it has one. */
+  readonly namespace?: string
   /** Rejects when a file is unreadable or a plugin fails; asked again for each connection, cached by the client. */
   credentials(): Promise<Credentials>
 }
 
 export interface AccessOptions {
   readonly kubeconfigPath?: string | undefined
+  /** A context of the kubeconfig in place of its current one; it rules out the Pod's ServiceAccount. */
+  readonly context?: string | undefined
   readonly env: Readonly<Record<string, string | undefined>>
   /** Where the ServiceAccount of the Pod is mounted. */
   readonly serviceAccountDir?: string
@@ -44,11 +48,12 @@ const SERVICE_ACCOUNT_DIR = '/var/run/secrets/kubernetes.io/serviceaccount'
  * Finds the API server: the given kubeconfig, else $KUBECONFIG, else the Pod's ServiceAccount, else ~/.kube/config (the order of
  * Kubernetes' own controllers). Rejects with one sentence when there is none or it cannot be read.
  */
-export async function findAccess({ kubeconfigPath, env, serviceAccountDir }: AccessOptions): Promise<Access> {
-  if (kubeconfigPath) return fromKubeconfig([kubeconfigPath])
-  if (env['KUBECONFIG']) return fromKubeconfig(env['KUBECONFIG'].split(':').filter((path) => path !== ''))
-  if (env['KUBERNETES_SERVICE_HOST']) return inCluster(env, serviceAccountDir ?? SERVICE_ACCOUNT_DIR)
-  return fromKubeconfig([join(env['HOME'] ?? homedir(), '.kube', 'config')])
+export async function findAccess({ kubeconfigPath, context, env, serviceAccountDir }: AccessOptions): Promise<Access> {
+  if (kubeconfigPath) return fromKubeconfig([kubeconfigPath], context)
+  const paths = env['KUBECONFIG']?.split(':').filter((path) => path !== '') ?? []
+  if (paths.length > 0) return fromKubeconfig(paths, context)
+  if (env['KUBERNETES_SERVICE_HOST'] && !context) return inCluster(env, serviceAccountDir ?? SERVICE_ACCOUNT_DIR)
+  return fromKubeconfig([join(env['HOME'] ?? homedir(), '.kube', 'config')], context)
 }
 
 /**
@@ -69,7 +74,7 @@ function inCluster(env: AccessOptions['env'], dir: string): Access {
 }
 
 /** All forms of kubeconfig (certificates, tokens, exec plugins, OIDC, proxies) are client-node's work. */
-async function fromKubeconfig(paths: readonly string[]): Promise<Access> {
+async function fromKubeconfig(paths: readonly string[], context: string | undefined): Promise<Access> {
   const { KubeConfig } = await import('@kubernetes/client-node')
   const config = new KubeConfig()
   try {
@@ -82,12 +87,17 @@ async function fromKubeconfig(paths: readonly string[]): Promise<Access> {
   } catch (error) {
     throw new Error(`the kubeconfig ${paths.join(':')} cannot be read`, { cause: error })
   }
+  if (context) config.setCurrentContext(context)
   const cluster = config.getCurrentCluster()
+  const namespace = config.getContextObject(config.getCurrentContext())?.namespace
   if (cluster === null)
-    throw new Error(`the kubeconfig ${paths.join(':')} has no cluster for its current context "${config.getCurrentContext()}"`)
+    throw new Error(
+      `the kubeconfig ${paths.join(':')} has no cluster for its ${context ? '' : 'current '}context "${config.getCurrentContext()}"`,
+    )
   return {
     server: new URL(cluster.server),
     source: paths.join(':'),
+    ...(namespace ? { namespace } : {}),
     async credentials() {
       const options: RequestOptions = { headers: {} }
       await config.applyToHTTPSOptions(options)

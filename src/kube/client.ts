@@ -61,6 +61,8 @@ export interface ApiClient {
 export interface ApiClientOptions {
   /** Of a kubeconfig; without it see findAccess. */
   readonly kubeconfigPath?: string | undefined
+  /** A context of the kubeconfig in place of its current one. */
+  readonly context?: string | undefined
   /** Product and version, as `openelb-speaker/0.1.0`: the audit log and managedFields show it. */
   readonly userAgent: string
   readonly logger: Logger
@@ -75,9 +77,9 @@ const LARGEST_BODY_BYTES = 256 * 2 ** 20
 
 /** Creates a client. Nothing is read or sent before the first request, so an API server that is away fails that request, not this. */
 export function createApiClient(options: ApiClientOptions): ApiClient {
-  const { kubeconfigPath, env = process.env, clock = systemClock, logger } = options
+  const { kubeconfigPath, context, env = process.env, clock = systemClock, logger } = options
   const access = async (): Promise<Access> => {
-    const found = await findAccess({ kubeconfigPath, env }).catch((error: unknown) => {
+    const found = await findAccess({ kubeconfigPath, context, env }).catch((error: unknown) => {
       throw new ApiError('no way to the API server', { status: 0, reason: 'Unreachable', cause: error })
     })
     logger.debug(`the API server is ${found.server.origin}`, { source: found.source })

@@ -241,6 +241,10 @@ t.test('who we are', async (t) => {
   t.equal(named.source, join(paths, 'config'), 'KUBECONFIG wins over the Pod')
   await t.rejects(findAccess({ env: { HOME: join(paths, 'nowhere') } }), { message: /kubeconfig .*nowhere.*\.kube.config cannot be read/ })
   await t.rejects(findAccess({ kubeconfigPath: join(paths, 'token'), env: {} }), /kubeconfig/)
+  const chosen = await findAccess({ kubeconfigPath: join(paths, 'config'), context: 'x', env: {} })
+  t.equal(chosen.server.href, named.server.href)
+  const unknown = findAccess({ kubeconfigPath: join(paths, 'config'), context: 'elsewhere', env: {} })
+  await t.rejects(unknown, /no cluster for its context "elsewhere"/)
   const lost = createApiClient({ kubeconfigPath: join(paths, 'absent'), userAgent: 'x', logger: silentLogger })
   t.match(await failed(lost.request({ method: 'GET', path: '/x' })), {
     status: 0,
