@@ -63,3 +63,16 @@ export const firstIp = (range: AddressRange): Ip => ({ family: range.family, val
 
 /** The highest address. */
 export const lastIp = (range: AddressRange): Ip => ({ family: range.family, value: range.last })
+
+/** What is left of `range` without `holes`, ascending; empty when nothing is. Holes may overlap, and be of the other family. O(h log h). */
+export function withoutRanges(range: AddressRange, holes: Iterable<AddressRange>): readonly AddressRange[] {
+  const sorted = [...holes].filter((hole) => rangesOverlap(hole, range)).toSorted((a, b) => (a.first < b.first ? -1 : 1))
+  const left: AddressRange[] = []
+  let from = range.first
+  for (const hole of sorted) {
+    if (hole.first > from) left.push({ family: range.family, first: from, last: hole.first - 1n })
+    if (hole.last >= from) from = hole.last + 1n
+  }
+  if (from <= range.last) left.push({ family: range.family, first: from, last: range.last })
+  return left
+}

@@ -19,6 +19,26 @@ export interface ChoiceFacts {
   readonly ledger: LedgerView
   /** Addresses that OpenELB's Eip status names for this Service; tried after those of its own status. */
   readonly remembered: readonly Ip[]
+  readonly obstacles: Obstacles
+  readonly sharing: SharingFacts
+}
+
+/** What stands against an address beside the Eips and the claims. */
+export interface Obstacles {
+  /** The node that has this address itself. */
+  nodeOf(ip: Ip): string | undefined
+  /** Until when (RFC 3339) an address that somebody else uses is set aside; undefined when it is not. */
+  setAsideUntil(ip: Ip): string | undefined
+  /** Whether the settings keep it from everybody. */
+  isExcluded(ip: Ip): boolean
+}
+
+/** The Services that an address may be shared with. */
+export interface SharingFacts {
+  /** The Service of a holder, by `namespace/name`; undefined when it is not known, and then nobody shares with it. */
+  service(key: string): ServiceObject | undefined
+  /** Every Service that states this sharing key, in no order. */
+  statedBy(sharingKey: string): Iterable<ServiceObject>
 }
 
 export type Choice =
@@ -97,7 +117,11 @@ function chooseInNamedPool(name: string, facts: ChoiceFacts): Choice {
 
 function chooseAmongCandidates(wish: Extract<Wish, { kind: 'any' }>, facts: ChoiceFacts): Choice {
   if (facts.namespace === undefined) return { kind: 'unknown-namespace' }
-  const candidates = candidatesFor(facts.namespace, facts.pools.active, wish.protocol)
+  const candidates = candidatesFor(
+    { namespace: facts.namespace, labels: facts.service.metadata.labels ?? {} },
+    facts.pools.active,
+    wish.protocol,
+  )
   if (candidates.kind !== 'none') return chooseFree(candidates.pools, facts)
   if (wish.protocol !== undefined && candidates.ruledOut.length > 0) {
     return refused({ code: 'ProtocolMismatch', protocol: wish.protocol, pools: candidates.ruledOut.map((pool) => pool.name) })

@@ -1,6 +1,7 @@
 /** The face of a decision: what people read on a Service that has an address, and on one that has none. */
 import type { ServiceObject } from '../api/core-objects.ts'
-import { EIP_NAME, OPT_IN, OPT_IN_VALUE, PROTOCOL, readServiceRequest } from '../api/service-annotations.ts'
+import { EIP_NAME, OPT_IN, OPT_IN_VALUE, PROTOCOL } from '../api/service-annotations.ts'
+import { readServiceRequest } from '../api/service-request.ts'
 import type { Pool } from '../policy/pool.ts'
 import { candidatesFor, type NamespaceFacts } from '../policy/pool-match.ts'
 import { explainRefusal, type Refusal } from '../policy/refusal.ts'
@@ -71,8 +72,8 @@ function allocatedMessage(service: ServiceObject, keep: Holding): string {
 function adoptionAnnotations({ service, namespace, pools }: HolderFacts, keep: Holding): Readonly<Record<string, string>> {
   const optIn = { [OPT_IN]: OPT_IN_VALUE }
   const request = readServiceRequest(service)
-  if (!request.ok || request.value.eip !== undefined || request.value.address !== undefined || namespace === undefined) return optIn
-  const candidates = candidatesFor(namespace, pools.active)
+  if (!request.ok || request.value.eips.length > 0 || request.value.addresses.length > 0 || namespace === undefined) return optIn
+  const candidates = candidatesFor({ namespace, labels: service.metadata.labels ?? {} }, pools.active)
   const { eip, protocol } = keep.claim.spec
   if (candidates.kind !== 'default' || candidates.pools[0].name !== eip) return optIn
   return { ...optIn, [EIP_NAME]: eip, [PROTOCOL]: protocol }

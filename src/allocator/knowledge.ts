@@ -103,7 +103,17 @@ export function createKnowledge(sources: Sources, ownNamespace: string): Knowled
       const name = service.metadata.namespace ?? ''
       const found = sources.namespaces.get(name)
       const namespace = found === undefined ? undefined : { name, labels: found.metadata.labels ?? {} }
-      return { service, namespace, pools: pools.book(), ledger, remembered, settings: settings.current(), ownNamespace }
+      return {
+        service,
+        namespace,
+        pools: pools.book(),
+        ledger,
+        remembered,
+        settings: settings.current(),
+        ownNamespace,
+        obstacles: { nodeOf: () => undefined, setAsideUntil: () => undefined, isExcluded: () => false },
+        sharing: { service: services.get, statedBy: () => [] },
+      }
     },
     sawEnd: services.sawEnd,
     noteService: services.note,

@@ -1,9 +1,10 @@
 /** All Eips as the allocator sees them at one moment: which may give addresses, which may not and why, and which holds an address. */
-import type { Family, Ip } from '../addr/ip.ts'
-import { rangeContains, rangeSize } from '../addr/range.ts'
+import type { Ip } from '../addr/ip.ts'
+import { createRangeIndex } from '../addr/range-index.ts'
 import type { EipObject } from '../api/eip.ts'
-import { activePools } from '../policy/overlap.ts'
+import { activePools, distinctRanges } from '../policy/overlap.ts'
 import { type Pool, type PoolError, toPool } from '../policy/pool.ts'
+import { poolSize } from '../policy/pool-ranges.ts'
 
 /** What an Eip is good for. `active` includes disabled pools and pools that are being deleted: the pool itself says so. */
 export type PoolState =
@@ -13,7 +14,7 @@ export type PoolState =
 
 export interface PoolBook {
   get(name: string): PoolState | undefined
-  /** The active pool whose range holds the address. There is at most one, since active pools do not overlap. O(log pools). */
+  /** The active pool of whose ranges one holds the address. There is at most one, since active pools do not overlap. O(log pools). */
   containing(ip: Ip): Pool | undefined
   /** The active pools: all that may be candidates. */
   readonly active: readonly Pool[]
@@ -41,25 +42,9 @@ export function createPoolBook(eips: Iterable<EipObject>): PoolBook {
       states.set(pool.name, { kind: 'active', pool })
     }
   }
-  const sorted = { IPv4: sortedOf(active, 'IPv4'), IPv6: sortedOf(active, 'IPv6') }
-  return { get: (name) => states.get(name), containing: (ip) => findContaining(sorted[ip.family], ip), active }
-}
-
-const sortedOf = (pools: readonly Pool[], family: Family): readonly Pool[] =>
-  pools.filter((pool) => pool.range.family === family).toSorted((a, b) => (a.range.first < b.range.first ? -1 : 1))
-
-/** Binary search: the last pool that starts at or before the address is the only one that can hold it. */
-function findContaining(sorted: readonly Pool[], ip: Ip): Pool | undefined {
-  let low = 0
-  let high = sorted.length
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    const pool = sorted[middle]
-    if (pool !== undefined && pool.range.first <= ip.value) low = middle + 1
-    else high = middle
-  }
-  const pool = sorted[low - 1]
-  return pool !== undefined && rangeContains(pool.range, ip) ? pool : undefined
+  const index = createRangeIndex<Pool>()
+  for (const pool of active) for (const range of distinctRanges(pool)) index.add(range, pool)
+  return { get: (name) => states.get(name), containing: index.at, active }
 }
 
 /** What of an Eip can change a decision; two Eips with the same fingerprint differ in status only. */
@@ -68,5 +53,5 @@ export function poolFingerprint(eip: EipObject): string {
   return JSON.stringify([uid, eip.spec, annotations, deletionTimestamp])
 }
 
-/** How many addresses an Eip has; none when its range cannot be read. */
-export const poolCapacity = (state: PoolState): bigint => (state.kind === 'invalid' ? 0n : rangeSize(state.pool.range))
+/** How many addresses an Eip may give; none when it cannot be read. */
+export const poolCapacity = (state: PoolState): bigint => (state.kind === 'invalid' ? 0n : poolSize(state.pool))

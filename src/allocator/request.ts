@@ -3,7 +3,7 @@ import { formatIp, type Ip, parseIp } from '../addr/ip.ts'
 import type { Holder } from '../api/address-claim.ts'
 import type { ServiceObject } from '../api/core-objects.ts'
 import type { Protocol } from '../api/eip.ts'
-import { type AnnotationError, REQUESTED_ADDRESS, readServiceRequest } from '../api/service-annotations.ts'
+import { ADDRESS_SOURCES, type AnnotationError, readServiceRequest } from '../api/service-request.ts'
 import type { Refusal } from '../policy/refusal.ts'
 import { err, ok, type Result } from '../result.ts'
 
@@ -17,7 +17,9 @@ export type Wish =
 export function readWish(service: ServiceObject): Result<Wish, Refusal> {
   const request = readServiceRequest(service)
   if (!request.ok) return err(toRefusal(request.error))
-  const { eip, address, protocol } = request.value
+  const { eips, addresses, protocol } = request.value
+  const [eip] = eips
+  const address = addresses[0]?.ip
   const named = eip === undefined ? {} : { eip }
   if (address !== undefined) return ok({ kind: 'address', ip: address, address: formatIp(address), ...named })
   if (eip !== undefined) return ok({ kind: 'pool', eip })
@@ -27,7 +29,7 @@ export function readWish(service: ServiceObject): Result<Wish, Refusal> {
 function toRefusal(errors: readonly AnnotationError[]): Refusal {
   const [first] = errors
   const { setting: field, value, message: detail } = first ?? { setting: 'metadata.annotations', value: '', message: 'unreadable' }
-  if (field === REQUESTED_ADDRESS || field === 'spec.loadBalancerIP') return { code: 'AddressInvalid', field, value }
+  if (ADDRESS_SOURCES.some(({ setting }) => setting === field)) return { code: 'AddressInvalid', field, value }
   return { code: 'RequestInvalid', field, value, detail }
 }
 

@@ -47,6 +47,12 @@ function keyOf(wake: Wake): string {
       return `address/${wake.address}`
     case 'released-in':
       return roomIn(wake.pool)
+    case 'quota':
+      return `quota/${wake.pool}/${wake.namespace}`
+    case 'service':
+      return `service/${wake.service}`
+    case 'node':
+      return `node/${wake.node}`
     case 'namespace':
       return `namespace/${wake.namespace}`
   }

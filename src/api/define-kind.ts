@@ -91,10 +91,15 @@ const NOT_STRUCTURAL = /"(\$ref|\$schema|anyOf|oneOf|allOf|not|const|propertyNam
  * Throws TypeError if it is not structural, which is a bug in the schema and found by the tests.
  */
 export function structuralSchema(schema: z.ZodType): Record<string, unknown> {
-  const openApi = z.toJSONSchema(schema, { target: 'openapi-3.0', io: 'input' })
+  const openApi = z.toJSONSchema(schema, { target: 'openapi-3.0', io: 'input', override: ({ jsonSchema }) => allowUnknown(jsonSchema) })
   const [bad] = NOT_STRUCTURAL.exec(JSON.stringify(openApi)) ?? []
   if (bad !== undefined) throw new TypeError(`the API server refuses ${bad} in a structural schema`)
   return openApi
+}
+
+/** A loose object says `additionalProperties: {}`, which the API server refuses beside `properties`; its own keyword is in the metadata. */
+function allowUnknown(schema: Record<string, unknown>): void {
+  if (schema['x-kubernetes-preserve-unknown-fields'] === true) delete schema['additionalProperties']
 }
 
 /** Makes a kind from its definition. The definition is data; all work is done in `crd()` and the parsers. */

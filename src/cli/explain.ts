@@ -2,7 +2,8 @@ import { formatIp } from '../addr/ip.ts'
 import type { AddressClaimObject } from '../api/address-claim.ts'
 import type { ServiceObject } from '../api/core-objects.ts'
 import type { EipObject } from '../api/eip.ts'
-import { ALLOCATED_CONDITION, readServiceRequest } from '../api/service-annotations.ts'
+import { ALLOCATED_CONDITION } from '../api/service-annotations.ts'
+import { readServiceRequest } from '../api/service-request.ts'
 import { type Pool, toPool } from '../policy/pool.ts'
 import { defaultPool } from '../policy/pool-match.ts'
 import type { Settings } from '../policy/settings.ts'
@@ -51,10 +52,10 @@ function ownership({ eips }: ExplainFacts, owner: Ownership): string {
 function request({ service }: ExplainFacts): string {
   const read = readServiceRequest(service)
   if (!read.ok) return `Request:    invalid: ${read.error.map(({ message }) => message).join('; ')}`
-  const { eip, address, addressFrom, protocol } = read.value
+  const { eips, addresses, protocol } = read.value
   const asked = [
-    eip === undefined ? '' : `Eip ${eip}`,
-    address === undefined ? '' : `the address ${formatIp(address)} (${addressFrom})`,
+    eips.length === 0 ? '' : `Eip ${eips.join(', ')}`,
+    ...addresses.map(({ ip, from }) => `the address ${formatIp(ip)} (${from})`),
     protocol === undefined ? '' : `protocol ${protocol}`,
   ].filter((text) => text !== '')
   return `Request:    ${asked.length === 0 ? 'any address' : asked.join(', ')}`

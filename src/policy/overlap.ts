@@ -1,17 +1,18 @@
 /** Ranges that share an address. The webhook refuses the second one; the allocator never gives an address out of the younger one. */
-import { type AddressRange, rangesOverlap } from '../addr/range.ts'
+import { type AddressRange, rangesOverlap, withoutRanges } from '../addr/range.ts'
+import { createRangeIndex } from '../addr/range-index.ts'
 import type { Pool } from './pool.ts'
 
 /** A name and the addresses it stands for: a pool, or an Eip that another webhook replica is admitting at this moment. */
-export interface NamedRange {
+export interface NamedRanges {
   readonly name: string
-  readonly range: AddressRange
+  readonly ranges: readonly AddressRange[]
 }
 
-/** The first of `others`, in their order, that shares an address with `range`. The caller leaves out the range's own Eip. */
-export function findOverlap<T extends NamedRange>(range: AddressRange, others: Iterable<T>): T | undefined {
+/** The first of `others`, in their order, that shares an address with one of the ranges. The caller leaves out their own Eip. */
+export function findOverlap<T extends NamedRanges>(ranges: readonly AddressRange[], others: Iterable<T>): T | undefined {
   for (const other of others) {
-    if (rangesOverlap(range, other.range)) return other
+    if (other.ranges.some((theirs) => ranges.some((ours) => rangesOverlap(ours, theirs)))) return other
   }
   return undefined
 }
@@ -25,34 +26,22 @@ export function compareAge(a: Pick<Pool, 'created' | 'name'>, b: Pick<Pool, 'cre
   return byText(a.created, b.created) || byText(a.name, b.name)
 }
 
+/** The ranges of a pool without what an earlier range of its own has already. */
+export const distinctRanges = ({ ranges }: Pick<Pool, 'ranges'>): readonly AddressRange[] =>
+  ranges.flatMap((range, at) => withoutRanges(range, ranges.slice(0, at)))
+
 /**
  * Which pools may give addresses. Oldest first, each pool is active unless it shares an address with an active one, which it then names.
  * A pool that overlaps only pools that are themselves not active is active: deleting the oldest of a chain frees its neighbour.
- * Disabled and deleting pools count, as they do in OpenELB's admission. O(n log n) searches for n pools.
+ * Disabled and deleting pools count, as they do in OpenELB's admission. O(n log n) searches for n ranges.
  */
 export function activePools(pools: Iterable<Pool>): ReadonlyMap<string, Standing> {
   const standings = new Map<string, Standing>()
-  const active: Record<AddressRange['family'], Pool[]> = { IPv4: [], IPv6: [] }
+  const active = createRangeIndex<string>()
   for (const pool of [...pools].toSorted(compareAge)) {
-    const sorted = active[pool.range.family]
-    const at = insertionPoint(sorted, pool.range.first)
-    // Active ranges are disjoint and sorted, so only the neighbours on both sides can share an address with this one.
-    const rival = [sorted[at - 1], sorted[at]].find((other) => other !== undefined && rangesOverlap(other.range, pool.range))
-    if (rival === undefined) sorted.splice(at, 0, pool)
-    standings.set(pool.name, rival === undefined ? { kind: 'active' } : { kind: 'overlap', with: rival.name })
+    const rival = pool.ranges.map((range) => active.overlapping(range)).find((name) => name !== undefined)
+    if (rival === undefined) for (const range of distinctRanges(pool)) active.add(range, pool.name)
+    standings.set(pool.name, rival === undefined ? { kind: 'active' } : { kind: 'overlap', with: rival })
   }
   return standings
-}
-
-/** The index of the first pool whose range starts after `first`. */
-function insertionPoint(sorted: readonly Pool[], first: bigint): number {
-  let low = 0
-  let high = sorted.length
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    const pool = sorted[middle]
-    if (pool !== undefined && pool.range.first <= first) low = middle + 1
-    else high = middle
-  }
-  return low
 }

@@ -1,14 +1,18 @@
 /** An Eip as the rules see it: parsed once at the edge, typed inside. */
 import { type AddressRange, parseAddressRange } from '../addr/range.ts'
-import type { EipObject, EipSpec, Protocol } from '../api/eip.ts'
+import type { AddressOrder, EipObject, EipSpec, Protocol } from '../api/eip.ts'
+import type { LabelSelector } from '../api/label-selector.ts'
 import { IS_DEFAULT_EIP } from '../api/service-annotations.ts'
 import { err, ok, type Result } from '../result.ts'
+import { readSelectorOrMap, selectorProblem } from './label-selector.ts'
+import { type PoolRanges, readPoolRanges } from './pool-ranges.ts'
 
-export interface Pool {
+export interface Pool extends PoolRanges {
   readonly name: string
   readonly uid: string
   /** RFC 3339 text of the API server, second resolution: orders pools by age. */
   readonly created: string
+  /** spec.address alone. */
   readonly range: AddressRange
   readonly protocol: Protocol
   /** A link's name or `can_reach:<address>`; always there for layer2 and vip. */
@@ -20,14 +24,24 @@ export interface Pool {
   readonly priority: number
   /** Namespaces by name that this pool is bound to. */
   readonly namespaces: readonly string[]
-  /** Labels, all of which a Namespace must carry to be bound; absent when the pool has no selector. */
-  readonly namespaceSelector?: Readonly<Record<string, string>>
+  /** Which Namespaces it is bound to by their labels; absent when the pool has no selector. */
+  readonly namespaceSelector?: LabelSelector
+  /** Which Services it is bound to by their labels; absent when the pool has no selector. An empty one selects all. */
+  readonly serviceSelector?: LabelSelector
+  /** Only Services that the binding selects get addresses, however they ask. */
+  readonly enforceNamespaces: boolean
+  /** False: only Services that ask for this pool, or for one of its addresses, get one. */
+  readonly autoAssign: boolean
+  readonly order: AddressOrder
+  /** How many addresses the Services of one namespace may hold together; absent when there is no limit. */
+  readonly quotaPerNamespace?: number
+  readonly onShrink: 'keep' | 'evict'
   readonly spec: EipSpec
 }
 
 /** Why an Eip cannot be a pool. `message` is OpenELB's text for it. */
 export interface PoolError {
-  readonly code: 'BAD_ADDRESS' | 'INTERFACE_REQUIRED'
+  readonly code: 'BAD_ADDRESS' | 'INTERFACE_REQUIRED' | 'BAD_RANGE' | 'BAD_SELECTOR'
   readonly message: string
   readonly cure: string
 }
@@ -60,19 +74,41 @@ function readInterface(spec: EipSpec, protocol: Protocol): Result<string | undef
   return err({ code: 'INTERFACE_REQUIRED', message: INTERFACE_REQUIRED_TEXT, cure: INTERFACE_CURE })
 }
 
-function readBinding(spec: EipSpec): Pick<Pool, 'namespaces' | 'namespaceSelector' | 'priority'> {
-  const selector = spec.namespaceSelector ?? {}
-  return {
+type Binding = Pick<Pool, 'namespaces' | 'namespaceSelector' | 'serviceSelector' | 'priority' | 'enforceNamespaces' | 'autoAssign'>
+
+const SELECTOR_CURE = 'write matchLabels, or matchExpressions with key, operator (In, NotIn, Exists, DoesNotExist) and values'
+
+const badSelector = (field: string, problem: string): Result<never, PoolError> =>
+  err({ code: 'BAD_SELECTOR', message: `${field} is not valid`, cure: `${problem}; ${SELECTOR_CURE}` })
+
+function readBinding(spec: EipSpec): Result<Binding, PoolError> {
+  const namespaces = readSelectorOrMap(spec.namespaceSelector)
+  if (!namespaces.ok) return badSelector('spec.namespaceSelector', namespaces.error)
+  const problem = selectorProblem(spec.serviceSelector ?? {})
+  if (problem !== undefined) return badSelector('spec.serviceSelector', problem)
+  return ok({
     namespaces: spec.namespaces ?? [],
-    // An empty selector selects nothing: OpenELB drops it when it stores the object.
-    ...(Object.keys(selector).length > 0 && { namespaceSelector: selector }),
+    ...(namespaces.value !== undefined && { namespaceSelector: namespaces.value }),
+    ...(spec.serviceSelector !== undefined && { serviceSelector: spec.serviceSelector }),
     priority: spec.priority ?? 0,
+    enforceNamespaces: spec.enforceNamespaces ?? false,
+    autoAssign: spec.autoAssign ?? true,
+  })
+}
+
+function readPoolSpec(range: AddressRange, spec: EipSpec): Result<PoolRanges & Binding, PoolError> {
+  const ranges = readPoolRanges(range, spec)
+  if (!ranges.ok) {
+    const { field, message } = ranges.error
+    return err({ code: 'BAD_RANGE', message: `${field} is not valid`, cure: message })
   }
+  const binding = readBinding(spec)
+  return binding.ok ? ok({ ...ranges.value, ...binding.value }) : binding
 }
 
 /**
  * Reads an Eip. It was accepted by the schema, and perhaps not by the webhook, which can be away.
- * Errors: BAD_ADDRESS, then INTERFACE_REQUIRED.
+ * Errors: BAD_ADDRESS, then INTERFACE_REQUIRED, then BAD_RANGE and BAD_SELECTOR for the fields that OpenELB does not have.
  */
 export function toPool(eip: EipObject): Result<Pool, PoolError> {
   const { metadata, spec } = eip
@@ -82,7 +118,11 @@ export function toPool(eip: EipObject): Result<Pool, PoolError> {
   const protocol = spec.protocol ?? 'bgp'
   const link = readInterface(spec, protocol)
   if (!link.ok) return link
+  const read = readPoolSpec(range.value, spec)
+  if (!read.ok) return read
+  const quotaPerNamespace = spec.quota?.perNamespace
   return ok({
+    ...read.value,
     name: metadata.name,
     uid: metadata.uid,
     created: metadata.creationTimestamp,
@@ -92,7 +132,9 @@ export function toPool(eip: EipObject): Result<Pool, PoolError> {
     disabled: spec.disable ?? false,
     deleting: metadata.deletionTimestamp !== undefined,
     isDefault: isDefaultEip(metadata.annotations),
-    ...readBinding(spec),
+    order: spec.order ?? 'first',
+    ...(quotaPerNamespace !== undefined && { quotaPerNamespace }),
+    onShrink: spec.onShrink ?? 'keep',
     spec,
   })
 }

@@ -10,8 +10,8 @@ import { allow, refuse, type Verdict } from './verdict.ts'
 /** Another Eip: one that is stored, or one that is being admitted at this moment. */
 export interface OtherEip {
   readonly name: string
-  /** Undefined when its spec.address cannot be read: then it holds no address. */
-  readonly range: AddressRange | undefined
+  /** Empty when it cannot be read: then it holds no address. */
+  readonly ranges: readonly AddressRange[]
   readonly isDefault: boolean
   /** It was admitted a moment ago and is not stored yet, and may never be. */
   readonly pending?: boolean
@@ -19,8 +19,11 @@ export interface OtherEip {
 
 /** Reads the parts of a stored Eip that other Eips must respect. */
 export function toOtherEip(eip: EipObject): OtherEip {
+  const pool = toPool(eip)
+  // One without an interface is no pool, and its addresses are spoken for all the same.
   const range = readRange(eip.spec)
-  return { name: eip.metadata.name, range: range.ok ? range.value : undefined, isDefault: isDefaultEip(eip.metadata.annotations) }
+  const ranges = pool.ok ? pool.value.ranges : range.ok ? [range.value] : []
+  return { name: eip.metadata.name, ranges, isDefault: isDefaultEip(eip.metadata.annotations) }
 }
 
 /** The longest label value of Kubernetes: the name of the Eip is written as one on its Services. */
@@ -81,15 +84,14 @@ function rangeText(range: AddressRange): string {
   return first === last ? first : `${first}-${last}`
 }
 
-function overlapVerdict(range: AddressRange, others: readonly OtherEip[]): Verdict | undefined {
-  const ranges = others.flatMap((other) => (other.range === undefined ? [] : [{ ...other, range: other.range }]))
-  const rival = findOverlap(range, ranges)
+function overlapVerdict(ranges: readonly AddressRange[], others: readonly OtherEip[]): Verdict | undefined {
+  const rival = findOverlap(ranges, others)
   if (rival === undefined) return undefined
   return refuse(
     `eip address overlap with ${rival.name}`,
     rival.pending === true
       ? PENDING_CURE
-      : `use addresses that no other Eip has (that one has ${rangeText(rival.range)}), or delete that Eip first; ` +
+      : `use addresses that no other Eip has (that one has ${rival.ranges.map(rangeText).join(', ')}), or delete that Eip first; ` +
           'a disabled one counts, because Services may hold its addresses',
   )
 }
@@ -116,11 +118,11 @@ function defaultWarnings(eip: EipObject, before?: EipObject): readonly string[] 
 function validateCreate(eip: EipObject, others: readonly OtherEip[]): Verdict {
   const pool = toPool(eip)
   if (!pool.ok) return poolRefusal(pool.error)
-  const { range, isDefault } = pool.value
+  const { range, ranges, isDefault } = pool.value
   return (
     nameVerdict(eip.metadata.name) ??
     interfaceVerdict(eip.spec) ??
-    overlapVerdict(range, others) ??
+    overlapVerdict(ranges, others) ??
     (isDefault ? defaultVerdict(others) : undefined) ??
     allow(...unusableWarnings(range), ...defaultWarnings(eip))
   )

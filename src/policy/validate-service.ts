@@ -5,7 +5,8 @@
 import { formatIp, type Ip } from '../addr/ip.ts'
 import { rangeContains } from '../addr/range.ts'
 import type { IpFamily, ServiceObject } from '../api/core-objects.ts'
-import { EIP_NAME, PROTOCOL, REQUESTED_ADDRESS, readServiceRequest, type ServiceRequest } from '../api/service-annotations.ts'
+import { EIP_NAME, PROTOCOL, REQUESTED_ADDRESS } from '../api/service-annotations.ts'
+import { readServiceRequest, type ServiceRequest } from '../api/service-request.ts'
 import type { Pool } from './pool.ts'
 import type { Settings } from './settings.ts'
 import { allow, refuse, type Verdict } from './verdict.ts'
@@ -69,7 +70,9 @@ function addressVerdict(address: Ip, pools: readonly Pool[], families: readonly 
   return allow(`no Eip contains ${text}: the Service gets it once one does`)
 }
 
-function requestVerdict({ eip, address }: ServiceRequest, pools: readonly Pool[], families: readonly IpFamily[] | undefined): Verdict {
+function requestVerdict({ eips, addresses }: ServiceRequest, pools: readonly Pool[], families: readonly IpFamily[] | undefined): Verdict {
+  const [eip] = eips
+  const address = addresses[0]?.ip
   if (eip === undefined) return address === undefined ? allow() : addressVerdict(address, pools, families)
   const pool = pools.find(({ name }) => name === eip)
   // As above: `kubectl apply` of one file with both must work in any order.
@@ -99,7 +102,7 @@ export function validateService(service: ServiceObject, before: ServiceObject | 
  * What is not followed, as sentences. A protocol annotation beside a named Eip is no contradiction while they agree: the webhook itself
  * writes both. About an Eip that does not exist yet nothing can be said.
  */
-function ignoredSettings(service: ServiceObject, { eip, ignored }: ServiceRequest, pools: readonly Pool[]): string[] {
+function ignoredSettings(service: ServiceObject, { eips: [eip], ignored }: ServiceRequest, pools: readonly Pool[]): string[] {
   const protocol = pools.find(({ name }) => name === eip)?.protocol
   const agrees = protocol === undefined || service.metadata.annotations?.[PROTOCOL]?.trim() === protocol
   return ignored.filter(({ setting }) => setting !== PROTOCOL || !agrees).map(({ message }) => message)

@@ -1,7 +1,7 @@
 /** Whose Service is it? One answer for the webhook, the allocator and the CLI. */
 import type { ServiceObject } from '../api/core-objects.ts'
 import { DEFAULT_NAMESPACE } from '../api/names.ts'
-import { EIP_NAME, LOAD_BALANCER_CLASS, OPT_IN, OPT_IN_VALUE } from '../api/service-annotations.ts'
+import { EIP_NAME, KUBE_VIP, LOAD_BALANCER_CLASS, OPT_IN, OPT_IN_VALUE } from '../api/service-annotations.ts'
 import type { Pool } from './pool.ts'
 import { defaultPool } from './pool-match.ts'
 import type { Settings } from './settings.ts'
@@ -63,6 +63,7 @@ export function whoseService(
   if (classed && loadBalancerClass !== LOAD_BALANCER_CLASS) return notOurs('foreign-class')
   const optIn = service.metadata.annotations?.[OPT_IN]
   if (optIn !== undefined && optIn !== OPT_IN_VALUE) return notOurs('opted-out')
+  if (settings.compat.includes('kube-vip') && service.metadata.annotations?.[`${KUBE_VIP}/ignore`] === 'true') return notOurs('opted-out')
   if (classed) return ours('class')
   if (settings.adopt === 'class') return notOurs('not-opted-in')
   if (optIn === OPT_IN_VALUE) return ours('annotation')

@@ -14,7 +14,7 @@ export const RESERVATION_MS = 30_000
 /** One admitted request. In the ConfigMap's `data`, the key is the request's uid and the value this as JSON. */
 const ReservationSchema = z.object({
   name: z.string().min(1),
-  /** spec.address as written. */
+  /** spec.address and spec.addresses as written, joined by commas. */
   range: z.string(),
   default: z.boolean(),
   /** The uid of the object that is stored if all goes well. */
@@ -87,15 +87,18 @@ export function othersOf(name: string, pending: Reservations, stored: readonly E
 }
 
 function toPendingEip(reservation: Reservation): OtherEip {
-  const range = parseAddressRange(reservation.range)
-  return { name: reservation.name, range: range.ok ? range.value : undefined, isDefault: reservation.default, pending: true }
+  const ranges = reservation.range.split(',').flatMap((text) => {
+    const range = parseAddressRange(text)
+    return range.ok ? [range.value] : []
+  })
+  return { name: reservation.name, ranges, isDefault: reservation.default, pending: true }
 }
 
 /** The reservation for a request that is about to be admitted. */
 export function reserve(eip: EipObject, before: EipObject | undefined, nowMs: number): Reservation {
   return {
     name: eip.metadata.name,
-    range: eip.spec.address,
+    range: [eip.spec.address, ...(eip.spec.addresses ?? [])].join(','),
     default: isDefaultEip(eip.metadata.annotations),
     uid: eip.metadata.uid,
     ...(before !== undefined && { replaces: before.metadata.resourceVersion }),

@@ -1,8 +1,10 @@
 /** Admission of Services: what is filled in, and what is refused. */
 import type { ServiceObject } from '../../api/core-objects.ts'
-import { EIP_NAME, OPT_IN, OPT_IN_VALUE, PROTOCOL, readServiceRequest } from '../../api/service-annotations.ts'
+import { EIP_NAME, OPT_IN, OPT_IN_VALUE, PROTOCOL } from '../../api/service-annotations.ts'
+import { readServiceRequest } from '../../api/service-request.ts'
 import type { Pool } from '../../policy/pool.ts'
 import { candidatesFor } from '../../policy/pool-match.ts'
+import { poolFamilies } from '../../policy/pool-ranges.ts'
 import type { ServiceFacts } from '../../policy/validate-service.ts'
 import { validateService } from '../../policy/validate-service.ts'
 import { allow, refuse } from '../../policy/verdict.ts'
@@ -32,16 +34,20 @@ function becomesLoadBalancer({ operation, oldObject }: AdmissionRequest, service
  */
 function defaultFor(service: ServiceObject, facts: ServiceReviewFacts): Pool | undefined {
   const request = readServiceRequest(service)
-  if (!request.ok || request.value.eip !== undefined || request.value.address !== undefined) return undefined
+  if (!request.ok || request.value.eips.length > 0 || request.value.addresses.length > 0) return undefined
   const name = service.metadata.namespace ?? ''
   const labels = facts.namespaceLabels(name)
   // A namespace of the same `kubectl apply` may not be known yet. The allocator decides then, and needs no annotation for it.
   if (labels === undefined && facts.pools.some((pool) => pool.namespaceSelector !== undefined)) return undefined
-  const candidates = candidatesFor({ name, labels: labels ?? {} }, facts.pools, request.value.protocol)
+  const candidates = candidatesFor(
+    { namespace: { name, labels: labels ?? {} }, labels: service.metadata.labels ?? {} },
+    facts.pools,
+    request.value.protocol,
+  )
   if (candidates.kind !== 'default') return undefined
   const [pool] = candidates.pools
   const families = service.spec.ipFamilies ?? []
-  return families.length === 0 || families.includes(pool.range.family) ? pool : undefined
+  return families.length === 0 || poolFamilies(pool).some((family) => families.includes(family)) ? pool : undefined
 }
 
 /**
