@@ -5,7 +5,7 @@ import { createIntervalSet } from '../../src/addr/interval-set.ts'
 t.test('behaves as a Set of numbers does', async () => {
   const span = 40
   const operation = fc.record({
-    kind: fc.constantFrom('add', 'delete', 'gap'),
+    kind: fc.constantFrom('add', 'delete', 'gap', 'last-gap'),
     value: fc.integer({ min: 0, max: span }),
     last: fc.integer({ min: 0, max: span }),
   })
@@ -22,7 +22,10 @@ t.test('behaves as a Set of numbers does', async () => {
         } else {
           let want: bigint | undefined
           for (let at = value; at <= last && want === undefined; at++) if (!model.has(at)) want = BigInt(at)
-          if (set.firstGap(BigInt(value), BigInt(last)) !== want) return false
+          let highest: bigint | undefined
+          for (let at = last; at >= value && highest === undefined; at--) if (!model.has(at)) highest = BigInt(at)
+          const [from, to] = [BigInt(value), BigInt(last)]
+          if (kind === 'gap' ? set.firstGap(from, to) !== want : set.lastGap(from, to) !== highest) return false
         }
         if (set.size !== model.size) return false
       }
@@ -79,5 +82,26 @@ t.test('runs of full blocks are skipped, and a hole in the middle of them is fou
       },
     ),
     { numRuns: 200 },
+  )
+})
+
+t.test('values that end in the byte 0 or 255 are passed over, in both directions, among full and empty blocks', async () => {
+  const held = fc.uniqueArray(fc.integer({ min: 0, max: 1023 }), { minLength: 0, maxLength: 1024 })
+  const fillings = fc.tuple(held, fc.uniqueArray(fc.integer({ min: 0, max: 3 })), fc.integer({ min: 0, max: 1023 }), fc.nat(1023))
+  fc.assert(
+    fc.property(fillings, ([single, innerFull, from, span]) => {
+      const set = createIntervalSet()
+      const isHeld = new Set([...single, ...innerFull.flatMap((block) => Array.from({ length: 254 }, (_, at) => block * 256 + 1 + at))])
+      for (const value of isHeld) set.add(BigInt(value))
+      const isFree = (value: number) => !isHeld.has(value) && value % 256 !== 0 && value % 256 !== 255
+      const to = from + span
+      const free = Array.from({ length: span + 1 }, (_, at) => from + at).filter(isFree)
+      const text = (value: bigint | number | undefined) => String(value)
+      return (
+        text(set.firstGap(BigInt(from), BigInt(to), true)) === text(free[0]) &&
+        text(set.lastGap(BigInt(from), BigInt(to), true)) === text(free.at(-1))
+      )
+    }),
+    { numRuns: 300 },
   )
 })
