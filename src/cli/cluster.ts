@@ -1,0 +1,54 @@
+/** The way of the command line to the API server. */
+import { setTimeout as delay } from 'node:timers/promises'
+import { findAccess } from '../kube/access.ts'
+import { type ApiClient, ApiError, createApiClient } from '../kube/client.ts'
+import { deleteObject, findObject, listObjects } from '../kube/objects.ts'
+import { resourcePath } from '../kube/resources.ts'
+import { createProcessLogger, productVersion } from '../runtime/process.ts'
+import type { AccessQuestion, ClusterReader } from './cluster-reader.ts'
+
+export interface ClusterOptions {
+  /** Empty texts count as absent. */
+  readonly kubeconfig: string
+  readonly context: string
+  readonly env: Readonly<Record<string, string | undefined>>
+}
+
+const REVIEW_PATH = '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews'
+/** A list of ten thousand objects on a busy API server takes longer than a single read. */
+const LIST_TIMEOUT_MS = 30_000
+
+/** Opens nothing yet: the first read does. `close` ends all connections. */
+export function connectCluster({ kubeconfig, context, env }: ClusterOptions): ClusterReader & { close(): void } {
+  const access = { kubeconfigPath: kubeconfig || undefined, context: context || undefined, env }
+  const logger = createProcessLogger('cli', 'text', 'warn')
+  const client = createApiClient({ ...access, userAgent: `openelb-cli/${productVersion()}`, logger })
+  return {
+    namespace: async () => (await findAccess(access).catch(unreachable)).namespace ?? 'default',
+    version: async () => (await client.request<{ gitVersion: string }>({ method: 'GET', path: '/version' })).gitVersion,
+    list: (resource, namespace, fieldSelector) =>
+      listObjects(client, resource, {
+        timeoutMs: LIST_TIMEOUT_MS,
+        ...(namespace ? { namespace } : {}),
+        ...(fieldSelector ? { fieldSelector } : {}),
+      }),
+    find: (resource, ref) => findObject(client, resource, ref),
+    allowed: (question) => review(client, question),
+    remove: (resource, { name, uid, resourceVersion }) => deleteObject(client, resource, { name }, { uid, resourceVersion }),
+    wait: (ms) => delay(ms),
+    close: () => client.close(),
+  }
+}
+
+function unreachable(cause: unknown): never {
+  throw new ApiError('no way to the API server', { status: 0, reason: 'Unreachable', cause })
+}
+
+async function review(client: ApiClient, { verb, resource, namespace }: AccessQuestion): Promise<boolean | undefined> {
+  // The path is made only to be checked: it throws where a namespace does not fit the resource.
+  resourcePath(resource, namespace === undefined ? {} : { namespace })
+  const resourceAttributes = { verb, group: resource.group, resource: resource.plural, ...(namespace === undefined ? {} : { namespace }) }
+  const body = { apiVersion: 'authorization.k8s.io/v1', kind: 'SelfSubjectAccessReview', spec: { resourceAttributes } }
+  const answer = await client.request<{ status?: { allowed?: boolean } }>({ method: 'POST', path: REVIEW_PATH, body })
+  return answer.status?.allowed
+}

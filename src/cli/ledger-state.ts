@@ -1,0 +1,73 @@
+/** Who has which address, as the API server tells it: the objects that most verbs begin with. */
+import { compareIp, type Ip, parseIp } from '../addr/ip.ts'
+import { type AddressClaimObject, parseClaimName } from '../api/address-claim.ts'
+import type { ConfigMapObject, ServiceObject } from '../api/core-objects.ts'
+import type { EipObject } from '../api/eip.ts'
+import { SETTINGS_CONFIG_MAP } from '../api/names.ts'
+import { ALLOCATED_CONDITION } from '../api/service-annotations.ts'
+import { ADDRESS_CLAIMS, CONFIG_MAPS, EIPS, SERVICES } from '../kube/resources.ts'
+import { DEFAULT_SETTINGS, parseSettings, type Settings } from '../policy/settings.ts'
+import { attempt, type ClusterReader } from './cluster-reader.ts'
+import type { CliValues } from './flags.ts'
+
+export interface LedgerState {
+  readonly eips: readonly EipObject[]
+  readonly claims: readonly AddressClaimObject[]
+  /** Those of one namespace where -n was given. */
+  readonly services: readonly ServiceObject[]
+}
+
+/** The namespace that -n names; undefined for all. */
+export const namespaceOf = (values: CliValues): string | undefined =>
+  values['all-namespaces'] || values.namespace === '' ? undefined : values.namespace
+
+/** Services are read before claims: a claim whose Service is missing was then not just created. Rejects with the first ApiError. */
+export async function readLedgerState(cluster: ClusterReader, values: CliValues): Promise<LedgerState> {
+  const services = await cluster.list<ServiceObject>(SERVICES, namespaceOf(values))
+  const [eips, claims] = await Promise.all([cluster.list<EipObject>(EIPS), cluster.list<AddressClaimObject>(ADDRESS_CLAIMS)])
+  return { eips, claims: inAddressOrder(claims), services }
+}
+
+/** The settings of the installation. Those that cannot be read are said to be the default ones, with the reason. */
+export async function readSettings(
+  cluster: ClusterReader,
+  ownNamespace: string,
+): Promise<{ readonly settings: Settings; readonly problem?: string }> {
+  const read = await attempt(cluster.find<ConfigMapObject>(CONFIG_MAPS, { namespace: ownNamespace, name: SETTINGS_CONFIG_MAP }))
+  if (!read.ok) return { settings: DEFAULT_SETTINGS, problem: `ConfigMap ${ownNamespace}/${SETTINGS_CONFIG_MAP} cannot be read` }
+  const parsed = parseSettings(read.value?.data)
+  return parsed.ok ? { settings: parsed.value } : { settings: DEFAULT_SETTINGS, problem: parsed.error.message }
+}
+
+/** The address of a claim; undefined for a name that none of ours has. */
+export function claimIp({ metadata }: AddressClaimObject): Ip | undefined {
+  const ip = parseClaimName(metadata.name)
+  return ip.ok ? ip.value : undefined
+}
+
+/** Claims in the order of their addresses; a name sorts as text, an address does not. Those without an address come last. */
+export function inAddressOrder(claims: readonly AddressClaimObject[]): readonly AddressClaimObject[] {
+  return claims
+    .map((claim) => ({ claim, ip: claimIp(claim) }))
+    .sort((a, b) =>
+      a.ip === undefined || b.ip === undefined ? Number(a.ip === undefined) - Number(b.ip === undefined) : compareIp(a.ip, b.ip),
+    )
+    .map(({ claim }) => claim)
+}
+
+export const nameOfService = ({ metadata }: Pick<ServiceObject, 'metadata'>): string => `${metadata.namespace ?? ''}/${metadata.name}`
+
+/** Our condition on a Service. */
+export const allocatedCondition = (service: ServiceObject) => service.status?.conditions?.find(({ type }) => type === ALLOCATED_CONDITION)
+
+/** Whether the Service lacks what it asks for, and the allocator said so. */
+export const isWaiting = (service: ServiceObject): boolean => allocatedCondition(service)?.status === 'False'
+
+/** The addresses that a Service shows, as text in canonical form where they can be read. */
+export const shownAddresses = (service: ServiceObject): readonly Ip[] =>
+  (service.status?.loadBalancer?.ingress ?? []).flatMap(({ ip }) => {
+    const parsed = ip === undefined ? undefined : parseIp(ip)
+    return parsed?.ok ? [parsed.value] : []
+  })
+
+export const sameIp = (a: Ip, b: Ip): boolean => a.family === b.family && a.value === b.value
