@@ -68,7 +68,11 @@ function buggy(pool: Pool): readonly KeptAddress[] {
 }
 
 /** Of every Eip that can be read, in the order of the Eips: reserved and not held, excluded, set aside. `everywhere` is the setting. */
-export function keptAddresses({ eips, claims }: LedgerState, pools: PoolBook, everywhere: readonly AddressRange[]): readonly KeptAddress[] {
+export function keptAddresses(
+  { eips, claims }: Omit<LedgerState, 'services'>,
+  pools: PoolBook,
+  everywhere: readonly AddressRange[],
+): readonly KeptAddress[] {
   const held = new Set(
     claims.flatMap((claim) => {
       const ip = claimIp(claim)

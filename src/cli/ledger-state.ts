@@ -21,11 +21,16 @@ export interface LedgerState {
 export const namespaceOf = (values: CliValues): string | undefined =>
   values['all-namespaces'] || values.namespace === '' ? undefined : values.namespace
 
+/** Without the Services, which are the most. Rejects with the first ApiError. */
+export async function readClaims(cluster: ClusterReader): Promise<Omit<LedgerState, 'services'>> {
+  const [eips, claims] = await Promise.all([cluster.list<EipObject>(EIPS), cluster.list<AddressClaimObject>(ADDRESS_CLAIMS)])
+  return { eips, claims: inAddressOrder(claims) }
+}
+
 /** Services are read before claims: a claim whose Service is missing was then not just created. Rejects with the first ApiError. */
 export async function readLedgerState(cluster: ClusterReader, values: CliValues): Promise<LedgerState> {
   const services = await cluster.list<ServiceObject>(SERVICES, namespaceOf(values))
-  const [eips, claims] = await Promise.all([cluster.list<EipObject>(EIPS), cluster.list<AddressClaimObject>(ADDRESS_CLAIMS)])
-  return { eips, claims: inAddressOrder(claims), services }
+  return { services, ...(await readClaims(cluster)) }
 }
 
 /** The settings of the installation. Those that cannot be read are said to be the default ones, with the reason. */

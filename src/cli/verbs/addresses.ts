@@ -5,8 +5,8 @@ import { GROUP } from '../../api/group.ts'
 import { formatAge } from '../age.ts'
 import { announcersOf, claimState } from '../claim-state.ts'
 import { type KeptAddress, keptAddresses } from '../kept-addresses.ts'
-import { type LedgerState, namespaceOf, readLedgerState, readSettings } from '../ledger-state.ts'
-import { type Cell, type Column, misuse, type Outcome, toned, trouble } from '../report.ts'
+import { type LedgerState, namespaceOf, readClaims, readSettings } from '../ledger-state.ts'
+import { type Cell, type Column, misuse, type Outcome, type Tone, toned, trouble } from '../report.ts'
 import type { Verb, VerbInput } from '../verb.ts'
 
 const COLUMNS: readonly Column[] = [
@@ -18,7 +18,7 @@ const COLUMNS: readonly Column[] = [
   { title: 'AGE' },
   { title: 'STATE' },
   { title: 'PORTS', wide: true },
-  { title: 'SINCE', wide: true },
+  { title: 'OWNED FOR', wide: true },
   { title: 'SAYS', wide: true },
 ]
 
@@ -29,66 +29,66 @@ interface AddressLine {
   readonly eip: string
   readonly protocol: string
   readonly node: string
-  readonly age: string
+  /** Since when it is held, RFC 3339; empty when nobody holds it. */
+  readonly heldSince: string
   readonly state: string
-  readonly ports: string
-  readonly since: string
+  readonly ports: readonly string[]
+  /** Since when that node announces it. */
+  readonly announcedSince: string
   readonly says: string
 }
 
-const portsOf = ({ spec }: AddressClaimObject): string =>
-  spec.holders.flatMap(({ ports }) => ports.map(({ protocol, port }) => `${protocol}/${port}`)).join(',')
+const portsOf = ({ spec }: AddressClaimObject): readonly string[] =>
+  spec.holders.flatMap(({ ports }) => ports.map(({ protocol, port }) => `${protocol}/${port}`))
 
-function claimLine(
-  claim: AddressClaimObject,
-  pools: PoolBook,
-  nowMs: number,
-): { readonly line: AddressLine; readonly cells: readonly Cell[] } {
+interface ToldLine {
+  readonly line: AddressLine
+  readonly tone: Tone
+}
+
+function claimLine(claim: AddressClaimObject, pools: PoolBook): ToldLine {
   const { word, message = '', tone } = claimState(claim, pools)
-  const { owner } = claim.status ?? {}
-  const line: AddressLine = {
+  const line = {
     address: claim.spec.address,
     service: holdersText(claim.spec.holders),
     eip: claim.spec.eip,
     protocol: claim.spec.protocol,
     node: announcersOf(claim),
-    age: formatAge(claim.metadata.creationTimestamp, nowMs),
+    heldSince: claim.metadata.creationTimestamp,
     state: word,
     ports: portsOf(claim),
-    since: owner === undefined ? '' : formatAge(owner.since, nowMs),
+    announcedSince: claim.status?.owner?.since ?? '',
     says: message,
   }
-  return { line, cells: cellsOf(line, tone) }
+  return { line, tone }
 }
 
-const cellsOf = (line: AddressLine, tone: Parameters<typeof toned>[1]): readonly Cell[] => [
+const keptLine = ({ address, service, eip, state, says }: KeptAddress): ToldLine => ({
+  line: { address, service, eip, protocol: '', node: '', heldSince: '', state, ports: [], announcedSince: '', says },
+  tone: 'dim',
+})
+
+const ageOrNone = (since: string, nowMs: number): string => (since === '' ? '' : formatAge(since, nowMs))
+
+const cellsOf = ({ line, tone }: ToldLine, nowMs: number): readonly Cell[] => [
   line.address,
   line.service,
   line.eip,
   line.protocol,
   line.node,
-  line.age,
+  ageOrNone(line.heldSince, nowMs),
   toned(line.state, tone),
-  line.ports,
-  line.since,
+  line.ports.join(','),
+  ageOrNone(line.announcedSince, nowMs),
   line.says,
 ]
 
-const keptLine = (kept: KeptAddress): AddressLine => ({
-  address: kept.address,
-  service: kept.service,
-  eip: kept.eip,
-  protocol: '',
-  node: '',
-  age: '',
-  state: kept.state,
-  ports: '',
-  since: '',
-  says: kept.says,
-})
-
 /** Claims of an Eip and of a namespace, where these are asked for. */
-function chosen({ claims }: LedgerState, pool: string | undefined, namespace: string | undefined): readonly AddressClaimObject[] {
+function chosen(
+  { claims }: Pick<LedgerState, 'claims'>,
+  pool: string | undefined,
+  namespace: string | undefined,
+): readonly AddressClaimObject[] {
   return claims.filter(
     ({ spec }) =>
       (pool === undefined || spec.eip === pool) &&
@@ -99,7 +99,7 @@ function chosen({ claims }: LedgerState, pool: string | undefined, namespace: st
 async function run({ words, values, cluster, nowMs }: VerbInput): Promise<Outcome> {
   const [pool, ...more] = words
   if (more.length > 0) return misuse(`addresses takes one Eip, not ${words.join(' ')}`)
-  const state = await readLedgerState(cluster, values)
+  const state = await readClaims(cluster)
   if (
     pool !== undefined &&
     !state.eips.some(({ metadata }) => metadata.name === pool) &&
@@ -109,27 +109,26 @@ async function run({ words, values, cluster, nowMs }: VerbInput): Promise<Outcom
   }
   const pools = createPoolBook(state.eips)
   const claims = chosen(state, pool, namespaceOf(values))
-  const held = claims.map((claim) => claimLine(claim, pools, nowMs))
-  const { settings } = values.all ? await readSettings(cluster, values['openelb-namespace']) : { settings: undefined }
-  const kept = values.all
-    ? keptAddresses(state, pools, settings?.exclude ?? []).filter(({ eip }) => pool === undefined || eip === pool)
-    : []
-  const lines = [...held.map(({ line }) => line), ...kept.map(keptLine)]
+  const kept = values.all ? await readKept(state, pools, { cluster, values }) : []
+  const told = [
+    ...claims.map((claim) => claimLine(claim, pools)),
+    ...kept.filter(({ eip }) => pool === undefined || eip === pool).map(keptLine),
+  ]
   return {
     kind: 'report',
     code: 0,
     report: {
-      blocks: [
-        {
-          kind: 'table',
-          table: { columns: COLUMNS, rows: [...held.map(({ cells }) => cells), ...kept.map((each) => cellsOf(keptLine(each), 'dim'))] },
-        },
-      ],
-      value: { items: lines },
+      blocks: [{ kind: 'table', table: { columns: COLUMNS, rows: told.map((each) => cellsOf(each, nowMs)) } }],
+      value: { items: told.map(({ line }) => line) },
       names: claims.map(({ metadata }) => `addressclaim.${GROUP}/${metadata.name}`),
-      ...(lines.length === 0 && { note: 'No addresses are held.' }),
+      ...(told.length === 0 && { note: 'No addresses are held.' }),
     },
   }
+}
+
+async function readKept(state: Omit<LedgerState, 'services'>, pools: PoolBook, { cluster, values }: Pick<VerbInput, 'cluster' | 'values'>) {
+  const { settings } = await readSettings(cluster, values['openelb-namespace'])
+  return keptAddresses(state, pools, settings.exclude)
 }
 
 export const addresses: Verb = {
