@@ -7,6 +7,8 @@ import { isBuggy } from '../policy/pool-ranges.ts'
 import { claimIp, type LedgerState } from './ledger-state.ts'
 
 export interface KeptAddress {
+  /** The first one, to sort by. */
+  readonly ip: Ip
   /** One address, or `first-last`. */
   readonly address: string
   readonly eip: string
@@ -28,16 +30,15 @@ export function rangeText(range: AddressRange): string {
 function reserved(pool: Pool, held: ReadonlySet<string>): readonly KeptAddress[] {
   return [...pool.reservations]
     .filter(([address]) => !held.has(address))
-    .map(([address, { namespace, name }]) => ({
-      address,
-      eip: pool.name,
-      state: 'Reserved',
-      service: `${namespace}/${name}`,
-      says: 'kept for that Service by spec.reservations',
-    }))
+    .flatMap(([address, { namespace, name }]): KeptAddress[] => {
+      const ip = parseIp(address)
+      const says = 'kept for that Service by spec.reservations'
+      return ip.ok ? [{ ip: ip.value, address, eip: pool.name, state: 'Reserved', service: `${namespace}/${name}`, says }] : []
+    })
 }
 
 const excludedLine = (pool: Pool, range: AddressRange, says: string): KeptAddress => ({
+  ip: firstIp(range),
   address: rangeText(range),
   eip: pool.name,
   state: 'Excluded',
@@ -84,7 +85,8 @@ export function keptAddresses(
     const aside = (eip.status?.setAside ?? []).flatMap(({ address, until, message }): KeptAddress[] => {
       const ip = parseIp(address)
       if (!ip.ok) return []
-      return [{ address: formatIp(ip.value), eip: eip.metadata.name, state: 'SetAside', service: '', says: `until ${until}: ${message}` }]
+      const says = `until ${until}: ${message}`
+      return [{ ip: ip.value, address: formatIp(ip.value), eip: eip.metadata.name, state: 'SetAside', service: '', says }]
     })
     if (state === undefined || state.kind === 'invalid') return aside
     return [...reserved(state.pool, held), ...excluded(state.pool, everywhere), ...aside]

@@ -1,11 +1,12 @@
 /** `openelb addresses`: every address that somebody holds, and on request those that are kept back. */
+import { compareIp, type Ip } from '../../addr/ip.ts'
 import { createPoolBook, type PoolBook } from '../../allocator/pools.ts'
 import { type AddressClaimObject, holdersText } from '../../api/address-claim.ts'
 import { GROUP } from '../../api/group.ts'
 import { formatAge } from '../age.ts'
 import { announcersOf, claimState } from '../claim-state.ts'
 import { type KeptAddress, keptAddresses } from '../kept-addresses.ts'
-import { type LedgerState, namespaceOf, readClaims, readSettings } from '../ledger-state.ts'
+import { claimIp, type LedgerState, namespaceOf, readClaims, readSettings } from '../ledger-state.ts'
 import { type Cell, type Column, misuse, type Outcome, type Tone, toned, trouble } from '../report.ts'
 import type { Verb, VerbInput } from '../verb.ts'
 
@@ -42,6 +43,8 @@ const portsOf = ({ spec }: AddressClaimObject): readonly string[] =>
   spec.holders.flatMap(({ ports }) => ports.map(({ protocol, port }) => `${protocol}/${port}`))
 
 interface ToldLine {
+  /** Undefined for a claim with the name of no address: it comes last. */
+  readonly ip: Ip | undefined
   readonly line: AddressLine
   readonly tone: Tone
 }
@@ -60,13 +63,17 @@ function claimLine(claim: AddressClaimObject, pools: PoolBook): ToldLine {
     announcedSince: claim.status?.owner?.since ?? '',
     says: message,
   }
-  return { line, tone }
+  return { ip: claimIp(claim), line, tone }
 }
 
-const keptLine = ({ address, service, eip, state, says }: KeptAddress): ToldLine => ({
+const keptLine = ({ ip, address, service, eip, state, says }: KeptAddress): ToldLine => ({
+  ip,
   line: { address, service, eip, protocol: '', node: '', heldSince: '', state, ports: [], announcedSince: '', says },
   tone: 'dim',
 })
+
+const byAddress = (a: ToldLine, b: ToldLine): number =>
+  a.ip === undefined || b.ip === undefined ? Number(a.ip === undefined) - Number(b.ip === undefined) : compareIp(a.ip, b.ip)
 
 const ageOrNone = (since: string, nowMs: number): string => (since === '' ? '' : formatAge(since, nowMs))
 
@@ -113,7 +120,7 @@ async function run({ words, values, cluster, nowMs }: VerbInput): Promise<Outcom
   const told = [
     ...claims.map((claim) => claimLine(claim, pools)),
     ...kept.filter(({ eip }) => pool === undefined || eip === pool).map(keptLine),
-  ]
+  ].toSorted(byAddress)
   return {
     kind: 'report',
     code: 0,

@@ -1,0 +1,99 @@
+/** A cluster made of lists, for the verbs; and the call of a verb as the command line makes it. */
+import type { KubernetesObject } from '../../../src/api/core-objects.ts'
+import type { ClusterReader } from '../../../src/cli/cluster-reader.ts'
+import { renderReport } from '../../../src/cli/render.ts'
+import type { Report } from '../../../src/cli/report.ts'
+import { readCommand } from '../../../src/cli/usage.ts'
+import type { Person, Verb } from '../../../src/cli/verb.ts'
+import { ApiError } from '../../../src/kube/api-error.ts'
+import { type Resource, resourceName } from '../../../src/kube/resources.ts'
+
+export const NOW_MS = Date.parse('2026-11-21T00:01:00Z')
+
+export interface FakeCluster extends ClusterReader {
+  /** What was deleted, as `resource/name`, with the version that it had to have. */
+  readonly removed: string[]
+  waitedMs: number
+}
+
+export interface FakeOptions {
+  readonly objects?: readonly KubernetesObject[]
+  /** Resources that may not be read, as RBAC names them; or a whole API server that is away. */
+  readonly forbidden?: readonly string[]
+  readonly away?: boolean
+  readonly version?: string
+  /** Answered to a deletion. */
+  readonly removal?: 'deleted' | 'not-found' | 'Conflict'
+  /** Called before every read, so that a test can change the objects between two looks. */
+  readonly beforeRead?: (resource: string) => void
+  readonly namespace?: string
+}
+
+export function fakeCluster(options: FakeOptions = {}): FakeCluster {
+  const { objects = [], forbidden = [], away = false } = options
+  const guard = (resource: Resource, verb: string): void => {
+    const name = resourceName(resource)
+    options.beforeRead?.(name)
+    if (away) throw new ApiError('GET /x: no answer', { status: 0, reason: 'Unreachable', cause: new Error('connect ECONNREFUSED') })
+    if (!forbidden.includes(name)) return
+    throw new ApiError(`GET /x: 403 ${name} is forbidden: User "u" cannot ${verb} it`, { status: 403, reason: 'Forbidden' })
+  }
+  const of = (resource: Resource) => objects.filter(({ kind }) => kind === resource.kind)
+  const cluster: FakeCluster = {
+    removed: [],
+    waitedMs: 0,
+    namespace: async () => options.namespace ?? 'default',
+    async version() {
+      if (away)
+        throw new ApiError('GET /version: no answer', { status: 0, reason: 'Unreachable', cause: new Error('connect ECONNREFUSED') })
+      return options.version ?? 'v1.34.4'
+    },
+    async list<T>(resource: Resource, namespace?: string) {
+      guard(resource, 'list')
+      return of(resource).filter(({ metadata }) => namespace === undefined || metadata.namespace === namespace) as T[]
+    },
+    async find<T>(resource: Resource, ref: { readonly name: string; readonly namespace?: string }) {
+      guard(resource, 'get')
+      return of(resource).find(({ metadata }) => metadata.name === ref.name && metadata.namespace === ref.namespace) as T | undefined
+    },
+    allowed: async ({ resource }) => !forbidden.includes(resourceName(resource)),
+    async remove(resource, { name, resourceVersion }) {
+      guard(resource, 'delete')
+      if (options.removal === 'Conflict') throw new ApiError('DELETE /x: 409 changed', { status: 409, reason: 'Conflict' })
+      cluster.removed.push(`${resource.plural}/${name}@${resourceVersion}`)
+      return options.removal ?? 'deleted'
+    },
+    async wait(ms) {
+      cluster.waitedMs += ms
+    },
+  }
+  return cluster
+}
+
+export interface Ran {
+  readonly code: 0 | 1 | 2
+  readonly out: string
+  readonly err: string
+  readonly report?: Report
+}
+
+const NOBODY: Person = {
+  read: async (path) => {
+    throw new Error(`no file ${path}`)
+  },
+  confirm: async () => 'nobody',
+}
+
+/** Runs a command line as main.ts does, without a process. */
+export async function runVerb(verb: Verb, argv: readonly string[], cluster: ClusterReader, person: Partial<Person> = {}): Promise<Ran> {
+  const command = readCommand([verb.name, ...argv], [verb], '0.0.0')
+  if (command.kind === 'misuse') return { code: 2, out: '', err: command.message }
+  if (command.kind === 'print') return { code: command.code, out: command.text, err: '' }
+  const { values, words, given } = command
+  const outcome = await verb.run({ words, values, given, cluster, person: { ...NOBODY, ...person }, nowMs: NOW_MS })
+  if (outcome.kind === 'misuse') return { code: 2, out: '', err: outcome.message }
+  if (outcome.kind === 'trouble') return { code: 1, out: '', err: outcome.message }
+  const { report, code } = outcome
+  const style = { format: values.output, headers: !values['no-headers'], colour: values.color === 'always' }
+  return { code, out: renderReport(report, style), err: report.note ?? '', report }
+}
