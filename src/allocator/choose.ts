@@ -1,14 +1,18 @@
 /** Which address a Service without a fitting holding gets. Same facts, same choice. */
-import type { Ip } from '../addr/ip.ts'
-import { rangeContains } from '../addr/range.ts'
-import { holdersText } from '../api/address-claim.ts'
-import type { IpFamily, ServiceObject } from '../api/core-objects.ts'
+import { type Family, formatIp, type Ip } from '../addr/ip.ts'
+import { HOLDERS_MAX, type Holder } from '../api/address-claim.ts'
+import type { ServiceObject } from '../api/core-objects.ts'
 import type { Pool } from '../policy/pool.ts'
-import { candidatesFor, type NamespaceFacts } from '../policy/pool-match.ts'
+import { isPermitted, type NamespaceFacts } from '../policy/pool-match.ts'
+import { poolContains, poolGives } from '../policy/pool-ranges.ts'
 import type { Refusal } from '../policy/refusal.ts'
-import type { LedgerView } from './ledger.ts'
-import type { PoolBook, PoolState } from './pools.ts'
-import { shownAddresses, type Wish } from './request.ts'
+import { chooseInPools } from './choose-in-pools.ts'
+import { chooseNamedAddress } from './choose-named.ts'
+import type { Holding, LedgerView } from './ledger.ts'
+import type { PoolBook } from './pools.ts'
+import { shownAddresses, type Wish, wishedAddress } from './request.ts'
+import { serviceKey } from './service-key.ts'
+import { sharingRefusal } from './sharing.ts'
 
 /** What a choice depends on. */
 export interface ChoiceFacts {
@@ -20,7 +24,8 @@ export interface ChoiceFacts {
   /** Addresses that OpenELB's Eip status names for this Service; tried after those of its own status. */
   readonly remembered: readonly Ip[]
   readonly obstacles: Obstacles
-  readonly sharing: SharingFacts
+  /** The addresses of a pool that became free, oldest first; empty for pools whose order does not ask for it. */
+  readonly released: (pool: string) => readonly Ip[]
 }
 
 /** What stands against an address beside the Eips and the claims. */
@@ -33,119 +38,72 @@ export interface Obstacles {
   isExcluded(ip: Ip): boolean
 }
 
-/** The Services that an address may be shared with. */
-export interface SharingFacts {
-  /** The Service of a holder, by `namespace/name`; undefined when it is not known, and then nobody shares with it. */
-  service(key: string): ServiceObject | undefined
-  /** Every Service that states this sharing key, in no order. */
-  statedBy(sharingKey: string): Iterable<ServiceObject>
+/** One address is chosen at a time: that of one family. */
+export interface Slot {
+  readonly wish: Wish
+  readonly own: Holder
+  /** Undefined when the Service takes any family. */
+  readonly family: Family | undefined
+  /** What the chosen address takes the place of; it does not count against the quota. */
+  readonly replacing: Holding | undefined
 }
 
+/** Why this address, for the log and for `openelb explain`. */
+export type ChoiceReason = 'status' | 'request' | 'reservation' | 'shared' | 'free'
+
 export type Choice =
-  /** `from`: why this address, for the log. */
-  | { readonly kind: 'chosen'; readonly pool: Pool; readonly ip: Ip; readonly from: 'status' | 'request' | 'free' }
+  /** With `beside`, the address is held already and gets one more holder; without, it is claimed. */
+  | { readonly kind: 'chosen'; readonly pool: Pool; readonly ip: Ip; readonly beside?: Holding; readonly from: ChoiceReason }
   | { readonly kind: 'refused'; readonly refusal: Refusal }
   /** The labels of the Namespace are needed and not known yet. */
   | { readonly kind: 'unknown-namespace' }
 
-const refused = (refusal: Refusal): Choice => ({ kind: 'refused', refusal })
-
 /**
  * Chooses. In this order: the address that the Service's status shows already (it was given before a reinstall, or by OpenELB), as long as
- * the wish allows it; the address asked for; the lowest free address of the pool asked for; the lowest free address of the first candidate
- * with room. Pools that are bound to namespaces bind only Services that ask for nothing, as in OpenELB.
+ * the wish allows it; the address asked for; an address reserved for the Service; one that it shares by its key; a free one of the pools
+ * asked for, or of the first candidate with room. Pools that are bound to namespaces bind only Services that ask for nothing, as in
+ * OpenELB, unless the pool is fenced.
  */
-export function chooseAddress(wish: Wish, facts: ChoiceFacts): Choice {
-  const known = readopt(wish, facts)
+export function chooseAddress(slot: Slot, facts: ChoiceFacts): Choice {
+  const known = readopt(slot, facts)
   if (known !== undefined) return known
-  switch (wish.kind) {
-    case 'address':
-      return chooseNamedAddress(wish, facts)
-    case 'pool':
-      return chooseInNamedPool(wish.eip, facts)
-    case 'any':
-      return chooseAmongCandidates(wish, facts)
-  }
+  const address = wishedAddress(slot.wish, slot.family)
+  return address === undefined ? chooseInPools(slot, facts) : chooseNamedAddress(address, slot, facts)
 }
 
 /** A held address may stay in a disabled pool, so this one may as well: disabling stops new allocations only. */
-function readopt(wish: Wish, { service, pools, ledger, remembered }: ChoiceFacts): Choice | undefined {
-  for (const ip of [...shownAddresses(service), ...remembered]) {
-    if (wish.kind === 'address' && (wish.ip.family !== ip.family || wish.ip.value !== ip.value)) continue
-    const pool = pools.containing(ip)
-    if (pool === undefined || pool.deleting || ledger.isTaken(ip)) continue
-    const asked = wish.kind === 'any' ? undefined : wish.eip
-    if (asked === undefined || asked === pool.name) return { kind: 'chosen', pool, ip, from: 'status' }
+function readopt(slot: Slot, facts: ChoiceFacts): Choice | undefined {
+  const shown = shownAddresses(facts.service)
+  for (const ip of [...shown, ...facts.remembered]) {
+    // The status of a Service is written by whoever may, the Eip's by administrators: only the latter is believed in all.
+    const isRecorded = facts.remembered.some((other) => other.family === ip.family && other.value === ip.value)
+    const chosen = readoptOne(ip, isRecorded, slot, facts)
+    if (chosen !== undefined) return chosen
   }
   return undefined
 }
 
-function chooseNamedAddress(wish: Extract<Wish, { kind: 'address' }>, facts: ChoiceFacts): Choice {
-  const found = wish.eip === undefined ? poolOfAddress(wish, facts) : openPool(wish.eip, facts.pools.get(wish.eip))
-  if ('code' in found) return refused(found)
-  if (!rangeContains(found.range, wish.ip)) {
-    return refused({ code: 'AddressOutsidePool', address: wish.address, pool: found.name, range: found.spec.address })
-  }
-  const mismatch = familyMismatch(found, facts.service)
-  if (mismatch !== undefined) return refused(mismatch)
-  const holding = facts.ledger.at(wish.ip)
-  if (holding !== undefined) return refused({ code: 'AddressTaken', address: wish.address, by: holdersText(holding.claim.spec.holders) })
-  // Set aside by a Service whose claim is under way: its release, or the failure of that claim, wakes us.
-  if (facts.ledger.isTaken(wish.ip)) return refused({ code: 'AddressTaken', address: wish.address, by: 'a Service that just asked for it' })
-  return { kind: 'chosen', pool: found, ip: wish.ip, from: 'request' }
+function readoptOne(ip: Ip, isRecorded: boolean, { wish, own, family }: Slot, facts: ChoiceFacts): Choice | undefined {
+  if (family !== undefined && ip.family !== family) return undefined
+  const asked = wishedAddress(wish, family)
+  if (asked !== undefined && (asked.family !== ip.family || asked.value !== ip.value)) return undefined
+  const pool = facts.pools.containing(ip)
+  if (pool === undefined || pool.deleting || (wish.eips.length > 0 && !wish.eips.includes(pool.name))) return undefined
+  if (!isRecorded && !mayHave(ip, pool, facts)) return undefined
+  const holding = facts.ledger.at(ip)
+  if (holding === undefined) return facts.ledger.isTaken(ip) ? undefined : { kind: 'chosen', pool, ip, from: 'status' }
+  const isFull = holding.claim.spec.holders.length >= HOLDERS_MAX
+  // Nobody comes to share an address without having asked for it.
+  const isAsked = isRecorded || asked !== undefined || wish.sharing !== undefined
+  if (isFull || !isAsked || sharingRefusal(own, holding, isRecorded) !== undefined) return undefined
+  return { kind: 'chosen', pool, ip, beside: holding, from: 'status' }
 }
 
-function poolOfAddress(wish: Extract<Wish, { kind: 'address' }>, { pools }: ChoiceFacts): Pool | Refusal {
-  const pool = pools.containing(wish.ip)
-  if (pool === undefined) return { code: 'AddressInNoPool', address: wish.address }
-  return openPool(pool.name, { kind: 'active', pool })
-}
-
-/** The pool, when new addresses may be taken from it; else why not. */
-export function openPool(name: string, state: PoolState | undefined): Pool | Refusal {
-  if (state === undefined) return { code: 'PoolNotFound', pool: name }
-  if (state.kind === 'invalid') return { code: 'PoolInvalid', pool: name, detail: state.error.message }
-  if (state.pool.deleting) return { code: 'PoolDeleted', pool: name }
-  if (state.kind === 'overlap') return { code: 'PoolOverlap', pool: name, with: state.with }
-  return state.pool.disabled ? { code: 'PoolDisabled', pool: name } : state.pool
-}
-
-function chooseInNamedPool(name: string, facts: ChoiceFacts): Choice {
-  const pool = openPool(name, facts.pools.get(name))
-  return 'code' in pool ? refused(pool) : chooseFree([pool], facts)
-}
-
-function chooseAmongCandidates(wish: Extract<Wish, { kind: 'any' }>, facts: ChoiceFacts): Choice {
-  if (facts.namespace === undefined) return { kind: 'unknown-namespace' }
-  const candidates = candidatesFor(
-    { namespace: facts.namespace, labels: facts.service.metadata.labels ?? {} },
-    facts.pools.active,
-    wish.protocol,
-  )
-  if (candidates.kind !== 'none') return chooseFree(candidates.pools, facts)
-  if (wish.protocol !== undefined && candidates.ruledOut.length > 0) {
-    return refused({ code: 'ProtocolMismatch', protocol: wish.protocol, pools: candidates.ruledOut.map((pool) => pool.name) })
-  }
-  return refused({ code: 'NoDefaultPool', namespace: facts.namespace.name })
-}
-
-/** The lowest free address of the first pool that has one. */
-function chooseFree(pools: readonly Pool[], { service, ledger }: ChoiceFacts): Choice {
-  let mismatch: Refusal | undefined
-  const full: string[] = []
-  for (const pool of pools) {
-    const wrongFamily = familyMismatch(pool, service)
-    if (wrongFamily === undefined) {
-      const ip = ledger.firstFree(pool.range, service.metadata.uid)
-      if (ip !== undefined) return { kind: 'chosen', pool, ip, from: 'free' }
-      full.push(pool.name)
-    } else mismatch ??= wrongFamily
-  }
-  return refused(full.length === 0 && mismatch !== undefined ? mismatch : { code: 'PoolExhausted', pools: full })
-}
-
-function familyMismatch(pool: Pool, service: ServiceObject): Refusal | undefined {
-  const serves: readonly IpFamily[] = service.spec.ipFamilies ?? []
-  const { family } = pool.range
-  return serves.length === 0 || serves.includes(family) ? undefined : { code: 'FamilyMismatch', pool: pool.name, family, serves }
+/** Whether a Service that merely shows the address could have been given it: a patched status must open no doors. */
+function mayHave(ip: Ip, pool: Pool, { service, namespace, obstacles }: ChoiceFacts): boolean {
+  const keptFor = pool.reservations.get(formatIp(ip))
+  if (keptFor !== undefined)
+    return serviceKey(keptFor) === serviceKey({ namespace: service.metadata.namespace ?? '', name: service.metadata.name })
+  if (!poolContains(pool, ip) || !poolGives(pool, ip) || obstacles.nodeOf(ip) !== undefined) return false
+  return !pool.enforceNamespaces || (namespace !== undefined && isPermitted(pool, { namespace, labels: service.metadata.labels ?? {} }))
 }

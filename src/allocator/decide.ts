@@ -1,18 +1,18 @@
 /** What is to be done about one Service: facts in, decision out. Total, and without any effect. */
-import { rangeContains } from '../addr/range.ts'
-import { type AddressClaimSpec, claimName } from '../api/address-claim.ts'
+import type { Family } from '../addr/ip.ts'
+import { type AddressClaimSpec, claimName, type Holder } from '../api/address-claim.ts'
 import type { ServiceObject } from '../api/core-objects.ts'
 import { LOAD_BALANCER_CLASS, OPT_IN, OPT_IN_VALUE, OPT_OUT_VALUE } from '../api/service-annotations.ts'
-import type { Pool } from '../policy/pool.ts'
 import type { Refusal } from '../policy/refusal.ts'
 import type { Settings } from '../policy/settings.ts'
 import { type NotOurs, type Ownership, whoseService } from '../policy/whose-service.ts'
-import { type ChoiceFacts, chooseAddress } from './choose.ts'
-import { amendedSpec, claimSpec } from './claim-spec.ts'
-import { desiredWithAddress, desiredWithout } from './desired.ts'
+import { type Choice, type ChoiceFacts, type ChoiceReason, chooseAddress } from './choose.ts'
+import { amendedSpec, claimSpec, joinedSpec } from './claim-spec.ts'
+import { desiredWithAddresses, desiredWithout } from './desired.ts'
+import { fitnessOf, isShown, ofFamily, prefer } from './fitness.ts'
+import { homeOf } from './home.ts'
 import type { Holding } from './ledger.ts'
-import type { PoolBook } from './pools.ts'
-import { readWish, shownAddresses, type Wish } from './request.ts'
+import { readWish, toHolder, type Wish } from './request.ts'
 import { allocatedCondition, type DesiredService, isMarked, strayFinalizers } from './service-status.ts'
 
 export interface Facts extends ChoiceFacts {
@@ -21,8 +21,8 @@ export interface Facts extends ChoiceFacts {
 }
 
 /**
- * One step. After `claim` and `amend` the caller asks again, with the new claim in the ledger: so a process that died between two writes
- * goes on where it stopped, by the same code.
+ * One step. After `claim`, `join` and `amend` the caller asks again, with the new claim in the ledger: so a process that died between two
+ * writes goes on where it stopped, by the same code.
  */
 export type Decision =
   /** Not ours, and nothing of ours is on it. */
@@ -30,16 +30,19 @@ export type Decision =
   /** Not ours any more. First the Service is patched, then the claims are deleted. */
   | { readonly kind: 'release'; readonly desired: DesiredService; readonly drop: readonly Holding[] }
   /** Create this claim, then ask again. */
-  | { readonly kind: 'claim'; readonly spec: AddressClaimSpec; readonly name: string; readonly from: 'status' | 'request' | 'free' }
+  | { readonly kind: 'claim'; readonly spec: AddressClaimSpec; readonly name: string; readonly from: ChoiceReason }
+  /** Become one more holder of this claim, then ask again. */
+  | { readonly kind: 'join'; readonly holding: Holding; readonly spec: AddressClaimSpec; readonly from: ChoiceReason }
   /** Bring this claim up to date with its Eip and its Service, then ask again. */
   | { readonly kind: 'amend'; readonly holding: Holding; readonly spec: AddressClaimSpec }
-  /** Patch the Service if it differs, then delete the claims of `drop`. With a refusal, the Service waits for what the refusal names. */
+  /** Patch the Service if it differs, then let go of `drop`. With refusals, the Service waits for what any of them names. */
   | {
       readonly kind: 'settle'
-      readonly keep?: Holding
+      /** What the Service shows afterwards, the address of its primary family first. */
+      readonly keep: readonly Holding[]
       readonly desired: DesiredService
       readonly drop: readonly Holding[]
-      readonly refusal?: Refusal
+      readonly refusals: readonly Refusal[]
     }
   /** The watch has not shown the Namespace of the Service yet. */
   | { readonly kind: 'await-namespace' }
@@ -50,13 +53,9 @@ export function decide(facts: Facts): Decision {
   const held = ledger.heldBy(service.metadata.uid)
   const ownership = ownershipOf(facts, held)
   if (ownership.kind === 'not-ours') return letGo(service, held, ownership.reason)
-  const wish = readWish(service)
-  if (!wish.ok) return settle(facts, ownership, { refusal: wish.error, keep: prefer(held, service), held })
-  const fitting = prefer(
-    held.filter((holding) => satisfies(wish.value, holding, facts.pools)),
-    service,
-  )
-  return fitting === undefined ? obtain(facts, ownership, wish.value, held) : maintain(facts, ownership, fitting, held)
+  const wish = readWish(service, facts.settings.compat)
+  if (!wish.ok) return settle(facts, ownership, held, { keep: onePerFamily(held, service), refusals: [wish.error] })
+  return obtain({ facts, ownership, wish: wish.value, own: toHolder(service, wish.value.sharing), held })
 }
 
 /** Whose Service it is, for one that may hold a claim already. */
@@ -80,13 +79,6 @@ function isAbandoned(service: ServiceObject, held: readonly Holding[]): boolean 
   return held.some((holding) => isShown(holding, service))
 }
 
-const isShown = (holding: Holding, service: ServiceObject): boolean =>
-  shownAddresses(service).some((ip) => ip.family === holding.ip.family && ip.value === holding.ip.value)
-
-/** Of several fitting holdings, which only a crash in the middle of a move leaves: the one on show, else the lowest. */
-const prefer = (held: readonly Holding[], service: ServiceObject): Holding | undefined =>
-  held.find((holding) => isShown(holding, service)) ?? held[0]
-
 function letGo(service: ServiceObject, held: readonly Holding[], reason: NotOurs): Decision {
   const foreign = reason === 'foreign-class'
   const marked = foreign ? allocatedCondition(service) !== undefined : isMarked(service)
@@ -105,62 +97,80 @@ function letGo(service: ServiceObject, held: readonly Holding[], reason: NotOurs
   return { kind: 'release', desired, drop: held }
 }
 
-/** The Eip that a holding belongs to: the one its claim names, or, when that is gone, the one whose range has its address now. */
-type Home =
-  | { readonly kind: 'pool'; readonly pool: Pool }
-  /** The Eip exists and is not to be used now; the claim stays as it is. */
-  | { readonly kind: 'unusable'; readonly eip: string }
-  /** No Eip has the address any more. `eip` is absent when an Eip of that name exists with another range. */
-  | { readonly kind: 'gone'; readonly eip?: string }
-
-export function homeOf(holding: Holding, pools: PoolBook): Home {
-  const { eip } = holding.claim.spec
-  const state = pools.get(eip)
-  if (state?.kind === 'invalid') return { kind: 'unusable', eip }
-  const contains = state !== undefined && rangeContains(state.pool.range, holding.ip)
-  if (contains && !state.pool.deleting) return state.kind === 'active' ? { kind: 'pool', pool: state.pool } : { kind: 'unusable', eip }
-  const heir = pools.containing(holding.ip)
-  if (heir !== undefined && !heir.deleting) return { kind: 'pool', pool: heir }
-  return state === undefined || contains ? { kind: 'gone', eip } : { kind: 'gone' }
-}
-
-function satisfies(wish: Wish, holding: Holding, pools: PoolBook): boolean {
-  if (wish.kind === 'any') return true
-  const home = homeOf(holding, pools)
-  const eip = home.kind === 'pool' ? home.pool.name : home.eip
-  const inNamedPool = wish.eip === undefined || wish.eip === eip
-  if (wish.kind === 'pool') return inNamedPool
-  return inNamedPool && wish.ip.family === holding.ip.family && wish.ip.value === holding.ip.value
-}
-
-/** Nothing that it holds fits: choose, and keep what it has until the new address is claimed. */
-function obtain(facts: Facts, ownership: Ours, wish: Wish, held: readonly Holding[]): Decision {
-  const choice = chooseAddress(wish, facts)
-  if (choice.kind === 'unknown-namespace') return { kind: 'await-namespace' }
-  if (choice.kind === 'refused') return settle(facts, ownership, { refusal: choice.refusal, keep: prefer(held, facts.service), held })
-  const name = claimName(choice.ip)
-  return { kind: 'claim', name, spec: claimSpec(facts.service, choice.pool, choice.ip), from: choice.from }
-}
-
 type Ours = Extract<Ownership, { kind: 'ours' }>
 
-function maintain(facts: Facts, ownership: Ours, keep: Holding, held: readonly Holding[]): Decision {
-  const home = homeOf(keep, facts.pools)
-  const spec = amendedSpec(keep, home.kind === 'pool' ? home.pool : undefined, facts.service)
-  if (spec !== undefined) return { kind: 'amend', holding: keep, spec }
-  const deleted: Refusal | undefined =
-    home.kind === 'gone' ? { code: 'PoolDeleted', pool: keep.claim.spec.eip, held: keep.address } : undefined
-  return settle(facts, ownership, { refusal: deleted, keep, held })
-}
-
-interface Outcome {
-  readonly keep: Holding | undefined
-  readonly refusal: Refusal | undefined
+interface Task {
+  readonly facts: Facts
+  readonly ownership: Ours
+  readonly wish: Wish
+  readonly own: Holder
   readonly held: readonly Holding[]
 }
 
-function settle(facts: Facts, ownership: Ours, { keep, refusal, held }: Outcome): Decision {
-  const desired = keep === undefined ? desiredWithout(facts.service, refusal) : desiredWithAddress(facts, ownership, keep, refusal)
-  const drop = held.filter((holding) => holding !== keep)
-  return { kind: 'settle', desired, drop, ...(keep && { keep }), ...(refusal && { refusal }) }
+const onePerFamily = (held: readonly Holding[], service: ServiceObject): readonly Holding[] =>
+  (['IPv4', 'IPv6'] as const).flatMap((family) => prefer(ofFamily(held, family), service) ?? [])
+
+/** What is known about the address of one family: the one that fits, else the choice of another, and what stays until that is held. */
+interface Place {
+  readonly family: Family | undefined
+  readonly keep: Holding | undefined
+  readonly choice?: Choice
+}
+
+function placeOf(family: Family | undefined, { facts, wish, own, held }: Task): Place {
+  const { service } = facts
+  const mine = ofFamily(held, family).map((holding) => ({ holding, fitness: fitnessOf(holding, wish, own, facts) }))
+  const withFitness = (fitness: string) => mine.filter((each) => each.fitness === fitness).map(({ holding }) => holding)
+  const fitting = prefer(withFitness('fits'), service)
+  if (fitting !== undefined) return { family, keep: fitting }
+  const keep = prefer(withFitness('unwanted'), service)
+  return { family, keep, choice: chooseAddress({ wish, own, family, replacing: keep ?? mine[0]?.holding }, facts) }
+}
+
+/** Family by family: claims what is missing, one claim at a time; with nothing left to claim, brings the claims up to date and settles. */
+function obtain(task: Task): Decision {
+  const { wish, own } = task
+  const places = (wish.families.length === 0 ? [undefined] : wish.families).map((family) => placeOf(family, task))
+  if (places.some(({ choice }) => choice?.kind === 'unknown-namespace')) return { kind: 'await-namespace' }
+  const refusals = places.flatMap(({ choice, family }) => (choice?.kind === 'refused' ? [told(choice.refusal, family, task)] : []))
+  const isIncomplete = wish.required && refusals.length > 0
+  for (const { choice } of places) {
+    if (choice?.kind !== 'chosen') continue
+    // Both or nothing: but what the status shows already was given before, and is not taken back.
+    if (isIncomplete && choice.from !== 'status') continue
+    const { pool, ip, beside, from } = choice
+    if (beside !== undefined) return { kind: 'join', holding: beside, spec: joinedSpec(beside, own), from }
+    return { kind: 'claim', name: claimName(ip), spec: claimSpec(own, pool, ip), from }
+  }
+  const kept = places.flatMap(({ keep }) => keep ?? [])
+  return maintain(task, isIncomplete ? kept.filter((holding) => isShown(holding, task.facts.service)) : kept, refusals)
+}
+
+/** A refusal of one family of two says which. */
+function told(refusal: Refusal, family: Family | undefined, { wish }: Task): Refusal {
+  if (family === undefined || wish.families.length < 2) return refusal
+  return { code: 'DualStackIncomplete', family, required: wish.required, because: refusal }
+}
+
+/** Amends the claims that are to stay, then settles. */
+function maintain(task: Task, keep: readonly Holding[], refusals: readonly Refusal[]): Decision {
+  const { facts, ownership, own, held } = task
+  const deleted: Refusal[] = []
+  for (const holding of keep) {
+    const home = homeOf(holding, facts.pools)
+    const spec = amendedSpec(holding, home.kind === 'pool' ? home.pool : undefined, own)
+    if (spec !== undefined) return { kind: 'amend', holding, spec }
+    if (home.kind === 'gone') deleted.push({ code: 'PoolDeleted', pool: home.eip, held: holding.address })
+  }
+  return settle(facts, ownership, held, { keep, refusals: [...refusals, ...deleted] })
+}
+
+interface Outcome {
+  readonly keep: readonly Holding[]
+  readonly refusals: readonly Refusal[]
+}
+
+function settle(facts: Facts, ownership: Ours, held: readonly Holding[], { keep, refusals }: Outcome): Decision {
+  const desired = keep.length === 0 ? desiredWithout(facts.service, refusals[0]) : desiredWithAddresses(facts, ownership, keep, refusals)
+  return { kind: 'settle', keep, desired, drop: held.filter((holding) => !keep.includes(holding)), refusals }
 }

@@ -24,8 +24,16 @@ export interface LedgerView {
   heldBy(uid: string): readonly Holding[]
   /** Whether somebody holds the address, or is about to. */
   isTaken(ip: Ip): boolean
-  /** The lowest address of the range that nobody holds and nobody else is shown as having, or undefined when there is none. */
-  firstFree(range: AddressRange, uid: string): Ip | undefined
+  /** Whether the status of another Service shows the address: without a claim, nobody gets it by automatic choice. */
+  isShownByAnother(ip: Ip, uid: string): boolean
+  /** The lowest address of the range that is not taken; with `passEdges`, none that ends in .0 or .255. Undefined when there is none. */
+  firstFree(range: AddressRange, passEdges?: boolean): Ip | undefined
+  /** The highest one, likewise. */
+  lastFree(range: AddressRange, passEdges?: boolean): Ip | undefined
+  /** Holdings with a holder that states this sharing digest, in no order. */
+  sharedBy(sharing: string): Iterable<Holding>
+  /** How many addresses the Services of a namespace hold by claims that name this Eip. */
+  countFor(eip: string, namespace: string): number
 }
 
 /** The ledger itself. All methods are synchronous, so that a choice and its reservation are one step. */
@@ -52,6 +60,7 @@ export interface Ledger extends LedgerView {
   readonly size: number
 }
 
+const tenant = (eip: string, namespace: string): string => `${eip} ${namespace}`
 const slot = (ip: Ip): string => `${ip.family}/${ip.value.toString(16)}`
 /** Sorts holdings by address, IPv4 first. */
 export const byAddress = (a: Holding, b: Holding): number => compareIp(a.ip, b.ip)
@@ -81,7 +90,7 @@ function createIndex<V>(): Index<V> {
   }
 }
 
-/** Which addresses the statuses of Services show, and the search for a gap that none of them is in. */
+/** Which addresses the statuses of Services show. */
 function createShown() {
   const shownBy = createIndex<string>()
   const shown = new Map<string, readonly Ip[]>()
@@ -106,29 +115,36 @@ function createHoldings() {
   const byHolder = createIndex<Holding>()
   const byKey = createIndex<Holding>()
   const byPool = createIndex<Holding>()
+  const bySharing = createIndex<Holding>()
+  const byTenant = createIndex<Holding>()
+  /** Every index of one kind of key, with the keys of a holding in it. */
+  const each = (holding: Holding, visit: (index: Index<Holding>, key: string) => void): void => {
+    const { eip, holders } = holding.claim.spec
+    visit(byPool, eip)
+    for (const holder of holders) {
+      visit(byHolder, holder.uid)
+      visit(byKey, serviceKey(holder))
+      visit(byTenant, tenant(eip, holder.namespace))
+      if (holder.sharing !== undefined) visit(bySharing, holder.sharing)
+    }
+  }
   return {
     byName,
     byHolder,
     byKey,
     byPool,
+    bySharing,
+    byTenant,
     at: (ip: Ip): Holding | undefined => byIp.get(slot(ip)),
     insert(holding: Holding): void {
       byName.set(holding.claim.metadata.name, holding)
       byIp.set(slot(holding.ip), holding)
-      for (const holder of holding.claim.spec.holders) {
-        byHolder.add(holder.uid, holding)
-        byKey.add(serviceKey(holder), holding)
-      }
-      byPool.add(holding.claim.spec.eip, holding)
+      each(holding, (index, key) => index.add(key, holding))
     },
     forget(holding: Holding): void {
       byName.delete(holding.claim.metadata.name)
       byIp.delete(slot(holding.ip))
-      for (const holder of holding.claim.spec.holders) {
-        byHolder.delete(holder.uid, holding)
-        byKey.delete(serviceKey(holder), holding)
-      }
-      byPool.delete(holding.claim.spec.eip, holding)
+      each(holding, (index, key) => index.delete(key, holding))
     },
   }
 }
@@ -200,7 +216,11 @@ export function createLedger(): Ledger {
     at: list.at,
     heldBy: (uid) => [...list.byHolder.get(uid)].toSorted(byAddress),
     isTaken: (ip) => occupancy.of(ip.family).has(ip.value),
-    firstFree: (range, uid) => firstFree(occupancy.of(range.family), range, (ip) => shown.byAnother(ip, uid)),
+    isShownByAnother: shown.byAnother,
+    firstFree: (range, passEdges) => toIp(range, occupancy.of(range.family).firstGap(range.first, range.last, passEdges)),
+    lastFree: (range, passEdges) => toIp(range, occupancy.of(range.family).lastGap(range.first, range.last, passEdges)),
+    sharedBy: (sharing) => list.bySharing.get(sharing),
+    countFor: (eip, namespace) => list.byTenant.get(tenant(eip, namespace)).size,
     reserve: occupancy.reserve,
     unreserve: occupancy.unreserve,
     note: shown.note,
@@ -215,18 +235,7 @@ export function createLedger(): Ledger {
   }
 }
 
-/** Searches gap by gap; each address that a status shows without a claim costs one more step, and there are few of those. */
-function firstFree(taken: IntervalSet, range: AddressRange, skip: (ip: Ip) => boolean): Ip | undefined {
-  let from = range.first
-  for (;;) {
-    const value = taken.firstGap(from, range.last)
-    if (value === undefined) return undefined
-    const ip: Ip = { family: range.family, value }
-    if (!skip(ip)) return ip
-    if (value === range.last) return undefined
-    from = value + 1n
-  }
-}
+const toIp = ({ family }: AddressRange, value: bigint | undefined): Ip | undefined => (value === undefined ? undefined : { family, value })
 
 /** The holder entry of one Service in a claim. */
 export const holderOf = (holding: Holding, uid: string): Holder | undefined =>

@@ -1,34 +1,23 @@
 /** Makes one Service so as it was decided: facts in, decision out, then the writes. */
 
 import type { Ip } from '../addr/ip.ts'
-import { holdersText, parseClaimName } from '../api/address-claim.ts'
 import type { ServiceObject } from '../api/core-objects.ts'
-import { isAlreadyExists, isConflict, isNotFound } from '../kube/client.ts'
-import type { EventRecorder } from '../kube/events.ts'
-import { explainRefusal, type RefusalCode } from '../policy/refusal.ts'
-import type { Clock } from '../runtime/clock.ts'
-import type { Logger } from '../runtime/logger.ts'
+import { isConflict, isNotFound } from '../kube/client.ts'
+import { explainRefusal, type Refusal, type RefusalCode } from '../policy/refusal.ts'
+import { type ClaimWriter, type ClaimWriterOptions, createClaimWriter, type Outcome, type Run } from './claims/reconcile.ts'
 import { type Decision, decide } from './decide.ts'
-import type { Knowledge } from './knowledge.ts'
-import { type Holding, holderOf } from './ledger.ts'
 import { serviceKey } from './service-key.ts'
 import { type DesiredService, type ServicePatch, servicePatch } from './service-status.ts'
-import type { ServiceRef, Store } from './store.ts'
+import type { ServiceRef } from './store.ts'
+import { timestamp } from './timestamp.ts'
 import type { Waiters } from './waiters.ts'
 
-export interface ServiceReconcileOptions {
-  readonly knowledge: Knowledge
-  readonly store: Store
+export interface ServiceReconcileOptions extends ClaimWriterOptions {
   readonly waiters: Waiters
-  readonly events: Pick<EventRecorder, 'record'>
-  readonly clock: Pick<Clock, 'nowMs'>
-  readonly logger: Logger
   /** Addresses that OpenELB noted for a Service, by its key. */
   readonly remembered: ReadonlyMap<string, readonly Ip[]>
   /** A Service without a claim was left alone for this reason. */
   readonly onLeft: (key: string, reason: string) => void
-  /** An address that was set aside was not claimed after all: somebody may have been refused for it. */
-  readonly onUnclaimed: (address: string, eip: string) => void
   /** A refusal began, or changed. */
   readonly onRefused: (code: RefusalCode) => void
 }
@@ -45,6 +34,7 @@ export function createServiceReconcile(options: ServiceReconcileOptions): (key: 
   const perform = createActions(options, claims)
   const releaseOrphans = createOrphanRelease(options, claims)
   return async function reconcile(key) {
+    const ours = new Set<string>()
     for (let step = 0; step < STEPS_MAX; step++) {
       // Each step anew: a refusal whose write lost a race is no answer, and the next step may end with an address.
       options.waiters.leave(key)
@@ -52,31 +42,28 @@ export function createServiceReconcile(options: ServiceReconcileOptions): (key: 
       const service = options.knowledge.service(key)
       if (service === undefined) return
       const decision = decide(options.knowledge.facts(service, options.remembered.get(key) ?? []))
-      const outcome = await perform(key, service, decision)
+      const outcome = await perform({ key, service, ours }, decision)
       if (outcome === 'done') return
     }
     throw new Error(`no end after ${STEPS_MAX} steps: others keep changing the same objects`)
   }
 }
 
-type Outcome = 'done' | 'again'
-
 /** One decision carried out. */
 function createActions(options: ServiceReconcileOptions, claims: ClaimWriter) {
   const { waiters, logger } = options
   const write = createServiceWriter(options)
 
-  async function settle(key: string, service: ServiceObject, decision: Extract<Decision, { kind: 'settle' }>): Promise<Outcome> {
-    const { refusal, desired, drop } = decision
-    if (refusal !== undefined) {
-      // Before anything is awaited: what happens meanwhile must find us in the line.
-      const { reason, wakesOn } = explainRefusal(refusal)
-      // Other labels of its namespace may bind it to other pools, whatever stood against it here.
-      waiters.wait(key, reason, [...wakesOn, { on: 'namespace', namespace: service.metadata.namespace ?? '' }])
-    }
+  async function settle(run: Run, decision: Extract<Decision, { kind: 'settle' }>): Promise<Outcome> {
+    const { key, service } = run
+    const { refusals, desired, drop, keep } = decision
+    // Before anything is awaited: what happens meanwhile must find us in the line.
+    waitFor(waiters, run, refusals)
+    if ((await claims.confirm(run, keep)) === 'again') return 'again'
     const written = await write(service, desired)
     if (written === 'conflict') return 'again'
-    if (written === 'patched' && refusal !== undefined) {
+    const [refusal] = refusals
+    if (written === 'answered' && refusal !== undefined) {
       const { reason, eventReason, message } = explainRefusal(refusal)
       logger.info(`refused: ${message}`, { service: key, reason })
       options.onRefused(reason)
@@ -85,7 +72,8 @@ function createActions(options: ServiceReconcileOptions, claims: ClaimWriter) {
     return claims.drop(service, drop)
   }
 
-  async function perform(key: string, service: ServiceObject, decision: Decision): Promise<Outcome> {
+  async function perform(run: Run, decision: Decision): Promise<Outcome> {
+    const { key, service } = run
     switch (decision.kind) {
       case 'leave':
         options.onLeft(key, decision.reason)
@@ -94,11 +82,13 @@ function createActions(options: ServiceReconcileOptions, claims: ClaimWriter) {
         waiters.wait(key, 'NoDefaultPool', [{ on: 'namespace', namespace: service.metadata.namespace ?? '' }])
         return 'done'
       case 'claim':
-        return claims.create(key, decision)
+        return claims.create(run, decision)
+      case 'join':
+        return claims.amend(run, decision, `shares ${decision.holding.address} of Eip ${decision.spec.eip}`)
       case 'amend':
-        return claims.amend(decision)
+        return claims.amend(run, decision, `claim of ${decision.holding.address} follows its Eip or its Service`)
       case 'settle':
-        return settle(key, service, decision)
+        return settle(run, decision)
       case 'release': {
         const written = await write(service, decision.desired)
         if (written === 'conflict') return 'again'
@@ -110,6 +100,15 @@ function createActions(options: ServiceReconcileOptions, claims: ClaimWriter) {
   }
 
   return perform
+}
+
+/** Puts a refused Service in the lines of everything that any of its refusals names. */
+function waitFor(waiters: Waiters, { key, service }: Run, refusals: readonly Refusal[]): void {
+  const [first] = refusals
+  if (first === undefined) return
+  // Other labels of its namespace may bind it to other pools, whatever stood against it here.
+  const onNamespace = { on: 'namespace', namespace: service.metadata.namespace ?? '' } as const
+  waiters.wait(key, first.code, [...refusals.flatMap((refusal) => explainRefusal(refusal).wakesOn), onNamespace])
 }
 
 /** Claims of Services of a name that are gone. Unless a watch saw the end, it is asked for: a watch may be behind another process. */
@@ -134,7 +133,8 @@ function createOrphanRelease({ knowledge, store }: ServiceReconcileOptions, clai
   }
 }
 
-type Written = 'patched' | 'unchanged' | 'conflict' | 'gone'
+/** `answered`: what it says about its addresses is new. */
+type Written = 'answered' | 'patched' | 'unchanged' | 'conflict' | 'gone'
 
 /** Patches a Service to what is desired, and says so where it matters to people. */
 function createServiceWriter({ knowledge, store, events, clock, logger }: ServiceReconcileOptions) {
@@ -146,7 +146,7 @@ function createServiceWriter({ knowledge, store, events, clock, logger }: Servic
     events.record(service, { type: 'Normal', reason: 'AssignIP', message: `success to assign ip: ${addresses}` })
   }
   return async (service: ServiceObject, desired: DesiredService): Promise<Written> => {
-    const patch = servicePatch(service, desired, new Date(clock.nowMs()).toISOString().replace(/\.\d+Z$/, 'Z'))
+    const patch = servicePatch(service, desired, timestamp(clock))
     if (patch === undefined) return 'unchanged'
     const ref: ServiceRef = { namespace: service.metadata.namespace ?? '', name: service.metadata.name }
     try {
@@ -160,88 +160,6 @@ function createServiceWriter({ knowledge, store, events, clock, logger }: Servic
       return 'conflict'
     }
     announce(service, patch)
-    return 'patched'
+    return patch.status?.conditions === undefined ? 'patched' : 'answered'
   }
-}
-
-type EventSubject = Parameters<EventRecorder['record']>[0]
-
-/** After a lost race the ledger learns what is stored now. */
-const createRefresh =
-  ({ knowledge, store }: ServiceReconcileOptions) =>
-  async (name: string, before: Holding | undefined): Promise<Outcome> => {
-    const found = await store.findClaim(name)
-    if (found !== undefined) knowledge.noteClaim(found)
-    else if (before !== undefined) knowledge.noteClaimGone(before)
-    return 'again'
-  }
-
-type ClaimWriter = ReturnType<typeof createClaimWriter>
-
-/** Creates, amends and deletes claims, each by compare-and-swap; a lost race is an answer, and the ledger learns who won. */
-function createClaimWriter(options: ServiceReconcileOptions) {
-  const { knowledge, store, logger } = options
-  const refresh = createRefresh(options)
-
-  async function create(key: string, { name, spec, from }: Extract<Decision, { kind: 'claim' }>): Promise<Outcome> {
-    const ip = parseClaimName(name)
-    if (!ip.ok || !knowledge.ledger.reserve(ip.value)) return 'again'
-    try {
-      knowledge.noteClaim(await store.createClaim(name, spec))
-      logger.info(`claimed ${spec.address} of Eip ${spec.eip}`, { service: key, from })
-    } catch (error) {
-      if (!isAlreadyExists(error)) {
-        knowledge.ledger.unreserve(ip.value)
-        options.onUnclaimed(spec.address, spec.eip)
-        throw error
-      }
-      logger.debug(`lost ${spec.address} to another`, { service: key })
-      return await refresh(name, undefined)
-    } finally {
-      knowledge.ledger.unreserve(ip.value)
-    }
-    return 'again'
-  }
-
-  async function amend({ holding, spec }: Extract<Decision, { kind: 'amend' }>): Promise<Outcome> {
-    try {
-      knowledge.noteClaim(await store.amendClaim(holding, spec))
-      logger.info(`claim of ${holding.address} follows its Eip or its Service`, { eip: spec.eip, protocol: spec.protocol })
-      return 'again'
-    } catch (error) {
-      if (!isConflict(error) && !isNotFound(error)) throw error
-      return refresh(holding.claim.metadata.name, holding)
-    }
-  }
-
-  /** Takes one holder out of a claim; without any other the claim itself goes. */
-  async function release(holding: Holding, of: EventSubject): Promise<Outcome> {
-    const others = holding.claim.spec.holders.filter((holder) => holder.uid !== of.metadata.uid)
-    try {
-      const spec = { ...holding.claim.spec, service: holdersText(others), holders: others }
-      if (others.length > 0) knowledge.noteClaim(await store.amendClaim(holding, spec))
-      else if ((await store.deleteClaim(holding)) === 'deleted') announceRelease(options, holding, of)
-      if (others.length === 0) knowledge.noteClaimGone(holding)
-      return 'done'
-    } catch (error) {
-      if (!isConflict(error) && !isNotFound(error)) throw error
-      return refresh(holding.claim.metadata.name, holding)
-    }
-  }
-
-  async function drop(service: ServiceObject, holdings: readonly Holding[]): Promise<Outcome> {
-    for (const holding of holdings) {
-      if (holderOf(holding, service.metadata.uid) === undefined) continue
-      if ((await release(holding, service)) === 'again') return 'again'
-    }
-    return 'done'
-  }
-
-  return { create, amend, release, drop }
-}
-
-function announceRelease({ logger, events }: ServiceReconcileOptions, holding: Holding, of: EventSubject): void {
-  const { namespace = '', name } = of.metadata
-  logger.info(`released ${holding.address} of Eip ${holding.claim.spec.eip}`, { service: serviceKey({ namespace, name }) })
-  events.record(of, { type: 'Normal', reason: 'ReleaseIP', message: `success to release ip: ${holding.address}` })
 }

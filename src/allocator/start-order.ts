@@ -2,6 +2,7 @@
 import { type Ip, parseIp } from '../addr/ip.ts'
 import type { ServiceObject } from '../api/core-objects.ts'
 import type { EipObject } from '../api/eip.ts'
+import { COMPAT_NAMES } from '../api/service-request.ts'
 import type { Knowledge } from './knowledge.ts'
 import { readWish, shownAddresses } from './request.ts'
 import { serviceKey } from './service-key.ts'
@@ -13,7 +14,7 @@ const mayConcern = (service: ServiceObject): boolean =>
 
 /**
  * Keys of all Services that may need something, and of Services that are gone and left claims. Four groups, each to be finished before the
- * next: claims and addresses on show; addresses that OpenELB noted; declared addresses; all others. Within a group older Services first.
+ * next: claims and addresses on show; addresses that OpenELB noted or an Eip reserves; declared addresses; all others. Within a group older Services first.
  */
 export function startPhases(knowledge: Knowledge, remembered: ReadonlyMap<string, readonly Ip[]>): readonly (readonly string[])[] {
   const phases: [string[], string[], string[], string[]] = [[], [], [], []]
@@ -25,16 +26,22 @@ export function startPhases(knowledge: Knowledge, remembered: ReadonlyMap<string
   const services = [...knowledge.services()].toSorted(byAge)
   for (const service of services) {
     const key = serviceKey(service.metadata)
-    if (!seen.has(key) && mayConcern(service)) phases[phaseOf(service, remembered.has(key))].push(key)
+    const isPromised = remembered.has(key) || knowledge.pools.reservedFor(key).length > 0
+    if (!seen.has(key) && mayConcern(service)) phases[phaseOf(service, isPromised)].push(key)
   }
   return phases
 }
 
-function phaseOf(service: ServiceObject, isRemembered: boolean): 0 | 1 | 2 | 3 {
+function phaseOf(service: ServiceObject, isPromised: boolean): 0 | 1 | 2 | 3 {
   if (shownAddresses(service).length > 0) return 0
-  if (isRemembered) return 1
-  const wish = readWish(service)
-  return wish.ok && wish.value.kind === 'address' ? 2 : 3
+  if (isPromised) return 1
+  return asksForAddress(service) ? 2 : 3
+}
+
+/** In whatever words: one whose words are not read by the settings comes too early, and that does no harm. */
+function asksForAddress(service: ServiceObject): boolean {
+  const wish = readWish(service, COMPAT_NAMES)
+  return wish.ok && wish.value.addresses.length > 0
 }
 
 const ageOf = ({ metadata }: ServiceObject): string => `${metadata.creationTimestamp} ${metadata.namespace ?? ''}/${metadata.name}`

@@ -10,6 +10,9 @@ import { GROUP, VERSION } from './group.ts'
 /** How many past owners `status.history` keeps; writers drop the oldest. */
 export const CLAIM_HISTORY_LENGTH = 8
 
+/** How many Services may hold one address together. */
+export const HOLDERS_MAX = 64
+
 const PROTOCOLS_OF_PORTS = ['TCP', 'UDP', 'SCTP'] as const
 
 const HolderSchema = z
@@ -27,19 +30,21 @@ const HolderSchema = z
       )
       .max(1024)
       .meta({ description: 'The ports on which the Service uses the address.', 'x-kubernetes-list-type': 'atomic' }),
+    sharing: text(64, 'A digest of the key by which the Service shares its addresses; absent when it states none.').exactOptional(),
+    backend: text(64, 'For externalTrafficPolicy Local, a digest of the selector of the Service; absent for Cluster.').exactOptional(),
   })
   .describe('A Service that holds the address.')
 
 const AddressClaimSpecSchema = z
   .object({
     address: text(45, 'The address in canonical text. Cannot be changed: the name of this object is made from it.'),
-    service: text(4096, 'The holders as namespace/name, joined by ";", for the SERVICE column. Derived from holders.').exactOptional(),
+    service: text(8192, 'The holders as namespace/name, joined by ";", for the SERVICE column. Derived from holders.').exactOptional(),
     eip: text(253, 'The Eip whose range the address is in.'),
     protocol: ProtocolSchema.describe('How the address is announced: bgp, layer2 or vip. Copied from the Eip.'),
     interface: text(256, 'The interface, or can_reach:IP, of the Eip; for layer2 and vip.').exactOptional(),
     holders: z
       .array(HolderSchema)
-      .max(64)
+      .max(HOLDERS_MAX)
       .meta({
         description: 'The Services that hold the address: one, or several that share it.',
         'x-kubernetes-list-type': 'map',

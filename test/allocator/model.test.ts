@@ -10,6 +10,7 @@ import type { AddressClaimObject } from '../../src/api/address-claim.ts'
 import type { Condition, ServiceObject } from '../../src/api/core-objects.ts'
 import type { EipObject } from '../../src/api/eip.ts'
 import { OPT_IN } from '../../src/api/service-annotations.ts'
+import { DEFAULT_SETTINGS } from '../../src/policy/settings.ts'
 import { type EipOptions, eip, ip, NOW, type ServiceOptions, service } from '../support/allocator-objects.ts'
 
 const SERVICES = ['a', 'b', 'c', 'd', 'e', 'f'] as const
@@ -168,15 +169,16 @@ function decisionFor(world: World, of: ServiceObject): Decision {
     ledger.note(each.metadata.uid, shown)
   }
   const namespace = { name: 'default', labels: {} }
-  const settings = { adopt: 'default-eip' } as const
   return decide({
     service: of,
     namespace,
     ledger,
     pools: createPoolBook(world.eips.values()),
     remembered: [],
-    settings,
+    settings: DEFAULT_SETTINGS,
     ownNamespace: 'openelb-system',
+    obstacles: { nodeOf: () => undefined, setAsideUntil: () => undefined, isExcluded: () => false },
+    released: () => [],
   })
 }
 
@@ -191,7 +193,7 @@ function perform(world: World, name: string, write: () => void, drop: (holdings:
       write()
       const metadata = { name: decision.name, uid: `claim-${world.born++}`, resourceVersion: '1', creationTimestamp: NOW }
       world.claims.set(decision.name, { apiVersion: 'x', kind: 'AddressClaim', metadata, spec: decision.spec })
-    } else if (decision.kind === 'amend') {
+    } else if (decision.kind === 'amend' || decision.kind === 'join') {
       write()
       const { claim } = decision.holding
       world.claims.set(claim.metadata.name, { ...claim, spec: decision.spec })
@@ -315,7 +317,7 @@ t.test('the ledger agrees with a plain list', async (t) => {
       if (take) model.add(at)
       else model.delete(at)
       const free = Array.from({ length: 16 }, (_, index) => index).find((index) => !model.has(index))
-      const found = ledger.firstFree(range, '')
+      const found = ledger.firstFree(range)
       if ((found === undefined ? undefined : Number(found.value - range.first)) !== free)
         throw new Error(`free is ${free}, not ${found?.value}`)
       if (ledger.size !== model.size || ledger.countIn('p') !== model.size) throw new Error('sizes differ')

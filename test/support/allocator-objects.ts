@@ -1,12 +1,22 @@
 /** Small builders for the objects that the allocator reads, with the least that makes them valid. */
 import { type Ip, parseIp } from '../../src/addr/ip.ts'
+import type { Obstacles } from '../../src/allocator/choose.ts'
 import type { Facts } from '../../src/allocator/decide.ts'
 import { createLedger } from '../../src/allocator/ledger.ts'
 import { createPoolBook } from '../../src/allocator/pools.ts'
+import { shownAddresses } from '../../src/allocator/request.ts'
 import { type AddressClaimObject, claimName, holdersText } from '../../src/api/address-claim.ts'
 import type { IpFamily, ServiceObject } from '../../src/api/core-objects.ts'
 import type { EipObject, EipSpec } from '../../src/api/eip.ts'
-import { ALLOCATED_CONDITION, EIP_NAME, IS_DEFAULT_EIP, OPT_IN, REQUESTED_ADDRESS } from '../../src/api/service-annotations.ts'
+import {
+  ALLOCATED_CONDITION,
+  ALLOW_SHARED_IP,
+  EIP_NAME,
+  IS_DEFAULT_EIP,
+  OPT_IN,
+  REQUESTED_ADDRESS,
+} from '../../src/api/service-annotations.ts'
+import { DEFAULT_SETTINGS, type Settings } from '../../src/policy/settings.ts'
 
 export const NOW = '2026-11-21T00:00:00Z'
 
@@ -52,6 +62,12 @@ export interface ServiceOptions {
   readonly type?: string
   readonly loadBalancerClass?: string
   readonly ipFamilies?: readonly IpFamily[]
+  readonly ipFamilyPolicy?: 'SingleStack' | 'PreferDualStack' | 'RequireDualStack'
+  /** The value of the annotation openelb.io/allow-shared-ip. */
+  readonly sharingKey?: string
+  /** With it, externalTrafficPolicy is Local and this the selector. */
+  readonly localTo?: Readonly<Record<string, string>>
+  readonly labels?: Readonly<Record<string, string>>
   readonly deleting?: boolean
   readonly finalizers?: readonly string[]
   readonly condition?: { readonly status: 'True' | 'False'; readonly reason: string; readonly message: string }
@@ -66,6 +82,7 @@ function annotationsOf(options: ServiceOptions): Record<string, string> {
     ...(optIn !== false && { [OPT_IN]: optIn }),
     ...(options.eip !== undefined && { [EIP_NAME]: options.eip }),
     ...(options.address !== undefined && { [REQUESTED_ADDRESS]: options.address }),
+    ...(options.sharingKey !== undefined && { [ALLOW_SHARED_IP]: options.sharingKey }),
     ...options.annotations,
   }
 }
@@ -82,7 +99,9 @@ export function service(name: string, options: ServiceOptions = {}): ServiceObje
       resourceVersion: '1',
       creationTimestamp: NOW,
       annotations: annotationsOf(options),
-      ...(options.label !== undefined && { labels: { [EIP_NAME]: options.label } }),
+      ...((options.label !== undefined || options.labels) && {
+        labels: { ...options.labels, ...(options.label !== undefined && { [EIP_NAME]: options.label }) },
+      }),
       ...(options.deleting && { deletionTimestamp: NOW }),
       ...(options.finalizers && { finalizers: options.finalizers }),
     },
@@ -92,6 +111,8 @@ export function service(name: string, options: ServiceOptions = {}): ServiceObje
       ...(options.loadBalancerIP !== undefined && { loadBalancerIP: options.loadBalancerIP }),
       ...(options.loadBalancerClass !== undefined && { loadBalancerClass: options.loadBalancerClass }),
       ...(options.ipFamilies && { ipFamilies: options.ipFamilies }),
+      ...(options.ipFamilyPolicy && { ipFamilyPolicy: options.ipFamilyPolicy }),
+      ...(options.localTo && { externalTrafficPolicy: 'Local' as const, selector: options.localTo }),
     },
     status: {
       loadBalancer: ingress.length === 0 ? {} : { ingress: ingress.map((address) => ({ ip: address, ipMode: 'VIP' })) },
@@ -118,21 +139,40 @@ export interface FactsOptions {
   readonly labels?: Readonly<Record<string, string>> | 'unknown'
   readonly adopt?: 'default-eip' | 'annotated' | 'class'
   readonly remembered?: readonly string[]
+  readonly settings?: Partial<Settings>
+  readonly obstacles?: Partial<Obstacles>
+  /** Oldest first. */
+  readonly released?: readonly string[]
+  /** What other Services show. */
+  readonly others?: readonly ServiceObject[]
 }
 
 export function facts(
   of: ServiceObject,
-  { eips = [], claims = [], labels = {}, adopt = 'default-eip', remembered = [] }: FactsOptions,
+  {
+    eips = [],
+    claims = [],
+    labels = {},
+    adopt = 'default-eip',
+    remembered = [],
+    settings = {},
+    obstacles = {},
+    released = [],
+    others = [],
+  }: FactsOptions,
 ): Facts {
   const ledger = createLedger()
   for (const each of claims) ledger.upsert(each)
+  for (const other of others) ledger.note(other.metadata.uid, shownAddresses(other))
   return {
     service: of,
     namespace: labels === 'unknown' ? undefined : { name: of.metadata.namespace ?? '', labels },
-    pools: createPoolBook(eips),
+    pools: createPoolBook(eips, settings.exclude),
     ledger,
     remembered: remembered.map(ip),
-    settings: { adopt },
+    settings: { ...DEFAULT_SETTINGS, ...settings, adopt },
     ownNamespace: 'openelb-system',
+    obstacles: { nodeOf: () => undefined, setAsideUntil: () => undefined, isExcluded: () => false, ...obstacles },
+    released: () => released.map(ip),
   }
 }

@@ -1,0 +1,88 @@
+/** The address that a Service asks for: given as it stands, or refused with the first thing that stands against it. */
+import { formatIp, type Ip } from '../addr/ip.ts'
+import { HOLDERS_MAX } from '../api/address-claim.ts'
+import type { Pool } from '../policy/pool.ts'
+import { isPermitted } from '../policy/pool-match.ts'
+import { isBuggy, poolContains, poolGives } from '../policy/pool-ranges.ts'
+import type { Refusal } from '../policy/refusal.ts'
+import type { Choice, ChoiceFacts, Slot } from './choose.ts'
+import type { PoolState } from './pools.ts'
+import { overQuota } from './quota.ts'
+import { serviceKey } from './service-key.ts'
+import { sharingRefusal } from './sharing.ts'
+
+const refused = (refusal: Refusal): Choice => ({ kind: 'refused', refusal })
+
+/** The pool, when new addresses may be taken from it; else why not. */
+export function openPool(name: string, state: PoolState | undefined): Pool | Refusal {
+  if (state === undefined) return { code: 'PoolNotFound', pool: name }
+  if (state.kind === 'invalid') return { code: 'PoolInvalid', pool: name, detail: state.error.message }
+  if (state.pool.deleting) return { code: 'PoolDeleted', pool: name }
+  if (state.kind === 'overlap') return { code: 'PoolOverlap', pool: name, with: state.with }
+  return state.pool.disabled ? { code: 'PoolDisabled', pool: name } : state.pool
+}
+
+/** Chooses exactly this address, or says why not. */
+export function chooseNamedAddress(ip: Ip, slot: Slot, facts: ChoiceFacts): Choice {
+  const pool = slot.wish.eips.length === 0 ? poolWith(ip, facts) : namedPoolWith(ip, slot.wish.eips, facts)
+  if ('code' in pool) return refused(pool)
+  if (pool.enforceNamespaces && facts.namespace === undefined) return { kind: 'unknown-namespace' }
+  const holding = facts.ledger.at(ip)
+  const isJoining = holding?.claim.spec.holders.some(({ namespace }) => namespace === slot.own.namespace) === true
+  const obstacle =
+    addressObstacle(ip, pool, slot, facts) ??
+    (holding === undefined ? freeObstacle(ip, facts) : holderObstacle(holding, slot)) ??
+    (isJoining ? undefined : overQuota(pool, slot, facts.ledger))
+  if (obstacle !== undefined) return refused(obstacle)
+  return { kind: 'chosen', pool, ip, from: 'request', ...(holding && { beside: holding }) }
+}
+
+function poolWith(ip: Ip, { pools }: ChoiceFacts): Pool | Refusal {
+  const pool = pools.containing(ip)
+  if (pool === undefined) return { code: 'AddressInNoPool', address: formatIp(ip) }
+  return openPool(pool.name, { kind: 'active', pool })
+}
+
+/** Of the Eips that the Service names, the one that has the address; else what the first of them says. */
+function namedPoolWith(ip: Ip, eips: readonly string[], { pools }: ChoiceFacts): Pool | Refusal {
+  const states = eips.map((name) => openPool(name, pools.get(name)))
+  const found = states.find((state) => !('code' in state) && poolContains(state, ip))
+  const [first] = states
+  if (found !== undefined || first === undefined) return found ?? { code: 'AddressInNoPool', address: formatIp(ip) }
+  if ('code' in first) return first
+  const range = [first.spec.address, ...(first.spec.addresses ?? [])].join(',')
+  return { code: 'AddressOutsidePool', address: formatIp(ip), pool: first.name, range }
+}
+
+/** What of the Eip and of the network stands against the address, whoever has it. */
+function addressObstacle(ip: Ip, pool: Pool, { own }: Slot, { service, namespace, obstacles }: ChoiceFacts): Refusal | undefined {
+  const address = formatIp(ip)
+  const keptFor = pool.reservations.get(address)
+  const isKeptForUs = keptFor !== undefined && serviceKey(keptFor) === serviceKey(own)
+  if (keptFor !== undefined && !isKeptForUs) return { code: 'AddressReserved', address, pool: pool.name, by: serviceKey(keptFor) }
+  const permitted = namespace !== undefined && isPermitted(pool, { namespace, labels: service.metadata.labels ?? {} })
+  if (pool.enforceNamespaces && !isKeptForUs && !permitted) return { code: 'PoolNotPermitted', pool: pool.name, namespace: own.namespace }
+  if (!poolGives(pool, ip))
+    return { code: 'AddressExcluded', address, pool: pool.name, by: exclusionOf(ip, pool, obstacles.isExcluded(ip)) }
+  const node = obstacles.nodeOf(ip)
+  return node === undefined ? undefined : { code: 'AddressOfNode', address, node }
+}
+
+function exclusionOf(ip: Ip, pool: Pool, isBySettings: boolean): string {
+  if (isBySettings) return 'the setting exclude'
+  return pool.avoidBuggyIPs && isBuggy(ip) ? 'spec.avoidBuggyIPs' : 'spec.exclude'
+}
+
+function freeObstacle(ip: Ip, { ledger, obstacles }: ChoiceFacts): Refusal | undefined {
+  const address = formatIp(ip)
+  const until = obstacles.setAsideUntil(ip)
+  if (until !== undefined) return { code: 'AddressConflict', address, until }
+  // Set aside by a Service whose claim is under way: its release, or the failure of that claim, wakes us.
+  return ledger.isTaken(ip) ? { code: 'AddressTaken', address, by: 'a Service that just asked for it' } : undefined
+}
+
+function holderObstacle(holding: NonNullable<Slot['replacing']>, { own }: Slot): Refusal | undefined {
+  const { holders } = holding.claim.spec
+  if (holders.length < HOLDERS_MAX) return sharingRefusal(own, holding)
+  return { code: 'AddressTaken', address: holding.address, by: holders.map(serviceKey).join(';') }
+}

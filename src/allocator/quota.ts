@@ -1,0 +1,18 @@
+/** How much of a pool one tenant may hold. */
+import type { Pool } from '../policy/pool.ts'
+import type { Refusal } from '../policy/refusal.ts'
+import type { Slot } from './choose.ts'
+import type { LedgerView } from './ledger.ts'
+
+/** The refusal of one more address of the pool, when the namespace holds all that the quota lets it; what is replaced does not count. */
+export function overQuota(pool: Pool, { own, replacing }: Slot, ledger: Pick<LedgerView, 'countFor'>): Refusal | undefined {
+  const limit = pool.quotaPerNamespace
+  if (limit === undefined) return undefined
+  const replaced = replacing?.claim.spec.eip === pool.name && isOnlyOf(replacing.claim.spec.holders, own.namespace) ? 1 : 0
+  const held = ledger.countFor(pool.name, own.namespace) - replaced
+  return held < limit ? undefined : { code: 'QuotaExceeded', pools: [pool.name], namespace: own.namespace, limit }
+}
+
+/** Whether this is the last holder of its namespace, so that the namespace holds one less without it. */
+const isOnlyOf = (holders: readonly { readonly namespace: string }[], namespace: string): boolean =>
+  holders.filter((holder) => holder.namespace === namespace).length === 1
