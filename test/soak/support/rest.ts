@@ -1,0 +1,39 @@
+/** The end of a story: nothing is under way any more, and every law holds. */
+import { until } from '../../support/until.ts'
+import { type History, isTold } from './history.ts'
+import { judge, type Violation } from './judge.ts'
+
+const REST_MS = 90_000
+/** A Service that waits in vain would be told so; one that is only late is not at rest yet. */
+const isSettled = ({ services, claims }: History): boolean => {
+  const shown = new Set<string>()
+  for (const service of services.values()) {
+    const addresses = (service.status?.loadBalancer?.ingress ?? []).flatMap(({ ip }) => ip ?? [])
+    for (const address of addresses) shown.add(address)
+    const wants = service.spec.type === 'LoadBalancer' && service.metadata.annotations?.['lb.kubesphere.io/v1alpha1'] === 'openelb'
+    if (wants && addresses.length === 0 && !isTold(service)) return false
+  }
+  return shown.size === claims.size && [...claims.keys()].every((address) => shown.has(address))
+}
+
+export interface Verdict {
+  readonly passed: boolean
+  /** Versions of Services and claims that were judged. */
+  readonly versions: number
+  readonly violations: readonly Violation[]
+}
+
+/** Waits for rest, judges everything that was seen and ends the history. An allocator must be running. Never rejects for what it finds. */
+export async function conclude(history: History, restMs = REST_MS): Promise<Verdict> {
+  const late = await until('claims and Services agree', () => isSettled(history), restMs, 100).then(
+    () => [],
+    (error: Error) => [{ law: 'leaked', revision: 0, says: error.message } as const],
+  )
+  await history.close()
+  const gap = history.gap === undefined ? [] : [{ law: 'order', revision: 0, says: history.gap } as const]
+  const violations = [...gap, ...late, ...judge(history.seen, { atRest: true })]
+  return { passed: violations.length === 0, versions: history.seen.length, violations: violations.slice(0, MOST_TOLD) }
+}
+
+/** One fault often breaks a law many times. */
+const MOST_TOLD = 50
