@@ -2,7 +2,16 @@ import fc from 'fast-check'
 import t from 'tap'
 import { type AddressError, formatIp, parseIp } from '../../src/addr/ip.ts'
 import { formatPrefix, parsePrefix, prefixContains, prefixRange } from '../../src/addr/prefix.ts'
-import { type AddressRange, firstIp, lastIp, parseAddressRange, rangeContains, rangeSize, rangesOverlap } from '../../src/addr/range.ts'
+import {
+  type AddressRange,
+  firstIp,
+  lastIp,
+  parseAddressRange,
+  rangeContains,
+  rangeSize,
+  rangesOverlap,
+  withoutRanges,
+} from '../../src/addr/range.ts'
 
 function range(text: string): AddressRange {
   const result = parseAddressRange(text)
@@ -121,4 +130,31 @@ t.test('a prefix holds exactly the addresses of its range', async () => {
     }),
     { numRuns: 500 },
   )
+})
+
+t.test('what is left of a range without others', async (t) => {
+  const show = (ranges: readonly AddressRange[]) => ranges.map((each) => `${formatIp(firstIp(each))}-${formatIp(lastIp(each))}`)
+  const left = (from: string, ...holes: readonly string[]) => show(withoutRanges(range(from), holes.map(range)))
+  t.same(left('10.0.0.0/29'), ['10.0.0.0-10.0.0.7'])
+  t.same(left('10.0.0.0/29', '10.0.0.2', '10.0.0.4-10.0.0.5'), ['10.0.0.0-10.0.0.1', '10.0.0.3-10.0.0.3', '10.0.0.6-10.0.0.7'])
+  t.same(left('10.0.0.0/29', '10.0.0.4-10.0.0.9', '9.0.0.0-10.0.0.1'), ['10.0.0.2-10.0.0.3'])
+  t.same(left('10.0.0.0/29', '0.0.0.0/0'), [])
+  t.same(left('10.0.0.0/29', '::/0', '10.0.1.0/24'), ['10.0.0.0-10.0.0.7'], 'what it has not is no hole')
+  t.same(left('0.0.0.0/0', '255.255.255.255', '0.0.0.0'), ['0.0.0.1-255.255.255.254'])
+  const part = fc
+    .tuple(fc.bigInt(0n, 60n), fc.bigInt(0n, 20n))
+    .map(([first, length]): AddressRange => ({ family: 'IPv4', first, last: first + length }))
+  const result = fc.check(
+    fc.property(part, fc.array(part, { maxLength: 8 }), (whole, holes) => {
+      const rest = withoutRanges(whole, holes)
+      for (let value = 0n; value < 90n; value++) {
+        const at = { family: 'IPv4', value } as const
+        const want = rangeContains(whole, at) && !holes.some((hole) => rangeContains(hole, at))
+        if (rest.filter((each) => rangeContains(each, at)).length !== (want ? 1 : 0)) return false
+      }
+      // Ascending, and with a gap between any two: nothing is split without need.
+      return rest.every((each, at) => each.first <= each.last && (at === 0 || (rest[at - 1]?.last ?? 0n) + 1n < each.first))
+    }),
+  )
+  t.notOk(result.failed, String(fc.defaultReportMessage(result)))
 })

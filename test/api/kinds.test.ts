@@ -145,6 +145,21 @@ t.test('specs are read, unknown fields dropped, and bad fields named', async (t)
   }
   t.same(Eip.parseSpec(seed), { ok: true, value: seed })
   t.same(Eip.parseSpec({ address: '10.0.0.1', colour: 'red' }), { ok: true, value: { address: '10.0.0.1' } })
+  const ours = {
+    address: '10.0.0.1',
+    addresses: ['10.0.1.0/24', 'fd00::/120'],
+    exclude: ['10.0.1.1'],
+    avoidBuggyIPs: true,
+    autoAssign: false,
+    serviceSelector: { matchLabels: { a: 'b' }, matchExpressions: [{ key: 'c', operator: 'NotIn', values: ['d'] }] },
+    namespaceSelector: { matchExpressions: [{ key: 'c', operator: 'Exists' }], plain: 'label' },
+    enforceNamespaces: true,
+    order: 'least-recently-released',
+    quota: { perNamespace: 3 },
+    reservations: [{ address: '10.0.1.9', namespace: 'shop', name: 'web' }],
+    onShrink: 'evict',
+  }
+  t.same(Eip.parseSpec(ours), { ok: true, value: ours })
   const bad: readonly (readonly [Kind, unknown, string])[] = [
     [Eip, undefined, 'spec'],
     [Eip, null, 'spec'],
@@ -159,7 +174,20 @@ t.test('specs are read, unknown fields dropped, and bad fields named', async (t)
     [Eip, { address: '10.0.0.1', disable: 'yes' }, 'spec.disable'],
     [Eip, { address: '10.0.0.1', namespaces: 'default' }, 'spec.namespaces'],
     [Eip, { address: '10.0.0.1', namespaces: [7] }, 'spec.namespaces[0]'],
-    [Eip, { address: '10.0.0.1', namespaceSelector: { a: 1 } }, 'spec.namespaceSelector.a'],
+    [Eip, { address: '10.0.0.1', namespaceSelector: 'a=b' }, 'spec.namespaceSelector'],
+    [Eip, { address: '10.0.0.1', namespaceSelector: { matchLabels: { a: 1 } } }, 'spec.namespaceSelector.matchLabels.a'],
+    [
+      Eip,
+      { address: '10.0.0.1', serviceSelector: { matchExpressions: [{ key: 'a', operator: 'in' }] } },
+      'spec.serviceSelector.matchExpressions[0].operator',
+    ],
+    [Eip, { address: '10.0.0.1', addresses: '10.0.0.2' }, 'spec.addresses'],
+    [Eip, { address: '10.0.0.1', addresses: ['x'.repeat(129)] }, 'spec.addresses[0]'],
+    [Eip, { address: '10.0.0.1', addresses: Array(65).fill('10.0.0.2') }, 'spec.addresses'],
+    [Eip, { address: '10.0.0.1', quota: { perNamespace: -1 } }, 'spec.quota.perNamespace'],
+    [Eip, { address: '10.0.0.1', order: 'random' }, 'spec.order'],
+    [Eip, { address: '10.0.0.1', onShrink: 'drop' }, 'spec.onShrink'],
+    [Eip, { address: '10.0.0.1', reservations: [{ address: '10.0.0.1', namespace: 'a' }] }, 'spec.reservations[0].name'],
     [BgpConf, { as: -1 }, 'spec.as'],
     [BgpConf, { as: 4_294_967_296 }, 'spec.as'],
     [BgpConf, { listenPort: 65_536 }, 'spec.listenPort'],

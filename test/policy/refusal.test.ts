@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import t from 'tap'
-import { explainRefusal, REFUSAL_CODES, type Refusal, type Wake } from '../../src/policy/refusal.ts'
+import { explainRefusal, REFUSAL_CODES, type Refusal, type SharingObstacle, type Wake } from '../../src/policy/refusal.ts'
 
 interface Row {
   readonly given: Refusal
@@ -30,6 +30,30 @@ const TABLE: readonly Row[] = [
     wakesOn: [p1, { on: 'released-in', pool: 'p1' }, ANY],
   },
   {
+    given: { code: 'PoolExhausted', pools: ['p1'], family: 'IPv6' },
+    text: 'no avliable eip, err:no suitable ip to allocate',
+    event: 'AssignIPFailed',
+    wakesOn: [p1, { on: 'released-in', pool: 'p1', family: 'IPv6' }, ANY],
+  },
+  {
+    given: { code: 'PoolNotPermitted', pool: 'p1', namespace: 'shop' },
+    text: 'no avliable eip, err:eip:p1 is not for Services of the namespace shop',
+    event: 'AssignIPFailed',
+    wakesOn: [p1, { on: 'namespace', namespace: 'shop' }],
+  },
+  {
+    given: { code: 'QuotaExceeded', pools: ['p1', 'p2'], namespace: 'shop', limit: 3 },
+    text: 'no avliable eip, err:the namespace shop holds 3 addresses of p1, p2, all that spec.quota.perNamespace lets it',
+    event: 'AssignIPFailed',
+    wakesOn: [
+      p1,
+      { on: 'quota', pool: 'p1', namespace: 'shop' },
+      { on: 'pool', pool: 'p2' },
+      { on: 'quota', pool: 'p2', namespace: 'shop' },
+      ANY,
+    ],
+  },
+  {
     given: { code: 'PoolOverlap', pool: 'p1', with: 'p0' },
     text: 'no avliable eip, err:eip:p1 is not ready, eip address overlap with p0',
     event: 'AssignIPFailed',
@@ -44,6 +68,12 @@ const TABLE: readonly Row[] = [
   {
     given: { code: 'NoDefaultPool', namespace: 'shop' },
     text: 'failed to construct allocate request: no available default eip found',
+    event: 'ConstructRequest',
+    wakesOn: [ANY, { on: 'namespace', namespace: 'shop' }],
+  },
+  {
+    given: { code: 'NoDefaultPool', namespace: 'shop', near: [{ pool: 'p1', why: 'is bound to other namespaces' }] },
+    text: 'failed to construct allocate request: no available default eip found (p1 is bound to other namespaces)',
     event: 'ConstructRequest',
     wakesOn: [ANY, { on: 'namespace', namespace: 'shop' }],
   },
@@ -75,7 +105,76 @@ const TABLE: readonly Row[] = [
     given: { code: 'AddressTaken', address: '10.0.0.7', by: 'shop/web' },
     text: 'no avliable eip, err:the specified ip:10.0.0.7 is held by shop/web',
     event: 'AssignIPFailed',
+    wakesOn: [
+      { on: 'address-released', address: '10.0.0.7' },
+      { on: 'service', service: 'shop/web' },
+    ],
+  },
+  {
+    given: { code: 'AddressTaken', address: '10.0.0.7', by: 'shop/web;shop/api' },
+    text: 'no avliable eip, err:the specified ip:10.0.0.7 is held by shop/web;shop/api',
+    event: 'AssignIPFailed',
+    wakesOn: [
+      { on: 'address-released', address: '10.0.0.7' },
+      { on: 'service', service: 'shop/web' },
+      { on: 'service', service: 'shop/api' },
+    ],
+  },
+  {
+    given: { code: 'AddressExcluded', address: '10.0.0.7', pool: 'p1', by: 'spec.exclude' },
+    text: 'no avliable eip, err:the specified ip:10.0.0.7 of eip:p1 is never given, by spec.exclude',
+    event: 'AssignIPFailed',
+    wakesOn: [p1],
+  },
+  {
+    given: { code: 'AddressReserved', address: '10.0.0.7', pool: 'p1', by: 'shop/web' },
+    text: 'no avliable eip, err:the specified ip:10.0.0.7 of eip:p1 is reserved for shop/web',
+    event: 'AssignIPFailed',
+    wakesOn: [p1],
+  },
+  {
+    given: { code: 'AddressOfNode', address: '10.0.0.7', node: 'n1' },
+    text: 'no avliable eip, err:the specified ip:10.0.0.7 is an address of node n1',
+    event: 'AssignIPFailed',
+    wakesOn: [{ on: 'node', node: 'n1' }],
+  },
+  {
+    given: { code: 'AddressConflict', address: '10.0.0.7', until: '2026-01-01T00:10:00Z' },
+    text: 'no avliable eip, err:the specified ip:10.0.0.7 is used by another host of the network',
+    event: 'AssignIPFailed',
     wakesOn: [{ on: 'address-released', address: '10.0.0.7' }],
+  },
+  {
+    given: { code: 'PortClash', address: '10.0.0.7', by: 'shop/web', port: 'TCP/80' },
+    text: 'no avliable eip, err:the specified ip:10.0.0.7 is held by shop/web, which uses the port TCP/80 too',
+    event: 'AssignIPFailed',
+    wakesOn: [
+      { on: 'address-released', address: '10.0.0.7' },
+      { on: 'service', service: 'shop/web' },
+    ],
+  },
+  ...(['key', 'policy', 'selector'] as const).map(
+    (why): Row => ({
+      given: { code: 'SharingRefused', address: '10.0.0.7', by: 'shop/web', why },
+      text: 'no avliable eip, err:the specified ip:10.0.0.7 is held by shop/web, which does not share it',
+      event: 'AssignIPFailed',
+      wakesOn: [
+        { on: 'address-released', address: '10.0.0.7' },
+        { on: 'service', service: 'shop/web' },
+      ],
+    }),
+  ),
+  {
+    given: { code: 'DualStackIncomplete', family: 'IPv6', required: true, because: { code: 'PoolNotFound', pool: 'p1' } },
+    text: 'no IPv6 address, and ipFamilyPolicy RequireDualStack takes both or none: Eip.network.kubesphere.io "p1" not found',
+    event: 'AssignIPFailed',
+    wakesOn: [p1],
+  },
+  {
+    given: { code: 'DualStackIncomplete', family: 'IPv4', required: false, because: { code: 'AddressInNoPool', address: '10.0.0.7' } },
+    text: 'no IPv4 address: failed to construct allocate request: no available eip was found containing the ip:[10.0.0.7]',
+    event: 'ConstructRequest',
+    wakesOn: [ANY],
   },
   {
     given: { code: 'FamilyMismatch', pool: 'p1', family: 'IPv6', serves: ['IPv4'] },
@@ -104,6 +203,18 @@ t.test('texts, event words and what wakes', async (t) => {
   t.same(new Set(TABLE.map(({ given }) => given.code)), new Set(REFUSAL_CODES), 'the table has every code')
 })
 
+t.test('of the Eips that nearly serve five are named, and the others counted', async (t) => {
+  const near = Array.from({ length: 7 }, (_, at) => ({ pool: `p${at}`, why: 'is full' }))
+  t.match(explainRefusal({ code: 'NoDefaultPool', namespace: 'a', near }).message, /\(p0 is full; .*; p4 is full, and 2 more\)/)
+})
+
+t.test('what stands against sharing has its own cure', async (t) => {
+  const cure = (why: SharingObstacle) => explainRefusal({ code: 'SharingRefused', address: '10.0.0.7', by: 'a/b', why }).cure
+  t.match(cure('key'), /annotation openelb\.io\/allow-shared-ip/)
+  t.match(cure('policy'), /same externalTrafficPolicy/)
+  t.match(cure('selector'), /same selector, or externalTrafficPolicy Cluster/)
+})
+
 t.test('a text of a megabyte is cut', async (t) => {
   const long = 'x'.repeat(1_000_000)
   for (const given of [
@@ -116,7 +227,9 @@ t.test('a text of a megabyte is cut', async (t) => {
 })
 
 t.test('docs/errors.md has one row for every code, with its event', async (t) => {
-  const rows = [...readFileSync(new URL('../../docs/errors.md', import.meta.url), 'utf8').matchAll(/^\| `([A-Z]\w+)` \| `(\w+)` \|/gm)]
-  const documented = new Map(rows.map(([, code = '', event = '']) => [code, event]))
-  t.same(Object.fromEntries(documented), Object.fromEntries(TABLE.map(({ given }) => [given.code, explainRefusal(given).eventReason])))
+  const page = readFileSync(new URL('../../docs/errors.md', import.meta.url), 'utf8')
+  const rows = [...page.matchAll(/^\| `([A-Z]\w+)` \| `?(\w[\w ]*)`? \|/gm)].map(([, code = '', event = '']) => [code, event])
+  t.equal(rows.length, new Set(rows.map(([code]) => code)).size, 'no code twice')
+  const eventOf = ({ given }: Row) => (given.code === 'DualStackIncomplete' ? 'that of its cause' : explainRefusal(given).eventReason)
+  t.same(Object.fromEntries(rows), Object.fromEntries(TABLE.map((row) => [row.given.code, eventOf(row)])))
 })

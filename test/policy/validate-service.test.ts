@@ -1,4 +1,5 @@
 import t from 'tap'
+import { DEFAULT_SETTINGS } from '../../src/policy/settings.ts'
 import { validateService } from '../../src/policy/validate-service.ts'
 import type { Verdict } from '../../src/policy/verdict.ts'
 import { DEFAULT_EIP, pool, type ServiceOptions, serviceObject } from '../support/policy-objects.ts'
@@ -7,7 +8,7 @@ const EIP = 'eip.openelb.kubesphere.io/v1alpha2'
 const IP = 'eip.openelb.kubesphere.io/v1alpha1'
 const PROTOCOL = 'protocol.openelb.kubesphere.io/v1alpha1'
 const FACTS = {
-  settings: { adopt: 'default-eip' },
+  settings: DEFAULT_SETTINGS,
   ownNamespace: 'openelb-system',
   pools: [
     pool('dflt', '10.251.0.160/30', { annotations: DEFAULT_EIP }),

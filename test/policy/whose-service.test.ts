@@ -1,6 +1,6 @@
 import t from 'tap'
 import type { Pool } from '../../src/policy/pool.ts'
-import { DEFAULT_SETTINGS, parseSettings, type Settings } from '../../src/policy/settings.ts'
+import { DEFAULT_SETTINGS } from '../../src/policy/settings.ts'
 import { type NotOurs, type Ownership, whoseService } from '../../src/policy/whose-service.ts'
 import { DEFAULT_EIP, pool, type ServiceOptions, serviceObject } from '../support/policy-objects.ts'
 
@@ -88,19 +88,7 @@ const TABLE: readonly Row[] = [
 t.test('whose Service', async (t) => {
   for (const { name, given, pools = [DEFAULT], want } of TABLE) {
     for (const [at, adopt] of (['default-eip', 'annotated', 'class'] as const).entries()) {
-      t.same(whoseService(serviceObject(given), { adopt }, pools, 'elb'), want[at], `${name} (${adopt})`)
+      t.same(whoseService(serviceObject(given), { ...DEFAULT_SETTINGS, adopt }, pools, 'elb'), want[at], `${name} (${adopt})`)
     }
   }
-})
-
-t.test('settings', async (t) => {
-  const read = (data: Record<string, string> | undefined): Settings | string => {
-    const settings = parseSettings(data)
-    return settings.ok ? settings.value : settings.error.message
-  }
-  t.same(read(undefined), DEFAULT_SETTINGS)
-  t.same(read({}), { adopt: 'default-eip' })
-  t.same(read({ adopt: ' class\n', later: 'yes' }), { adopt: 'class' }, 'white space and unknown keys do not matter')
-  t.equal(read({ adopt: 'all' }), 'adopt is "all"; it must be one of default-eip, annotated, class')
-  t.ok(String(read({ adopt: 'x'.repeat(1_000_000) })).length < 200)
 })

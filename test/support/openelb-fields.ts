@@ -19,6 +19,10 @@ const restart = [
 ]
 const under = (prefix: string, names: readonly string[], suffix = '') => names.map((name) => `${prefix}.${name}${suffix}`)
 
+/** The fields of a label selector. OpenELB's namespaceSelector is a map of labels, which ours still takes. */
+const selector = (path: string) =>
+  under(path, ['matchLabels.*: string', ...under('matchExpressions[]', ['key: string', 'operator: string', 'values[]: string'])])
+
 /** OpenELB's fields, from its CRDs. Ours must have every one with the same type, and more only where it is listed. */
 export const OPENELB_FIELDS: readonly { readonly kind: Kind; readonly fields: readonly string[]; readonly ours: readonly string[] }[] = [
   {
@@ -31,7 +35,6 @@ export const OPENELB_FIELDS: readonly { readonly kind: Kind; readonly fields: re
       'spec.usingKnownIPs: boolean',
       'spec.priority: integer',
       'spec.namespaces[]: string',
-      'spec.namespaceSelector.*: string',
       'status.firstIP: string',
       'status.lastIP: string',
       'status.poolSize: integer',
@@ -42,7 +45,20 @@ export const OPENELB_FIELDS: readonly { readonly kind: Kind; readonly fields: re
       'status.ready: boolean',
     ],
     ours: [
+      'spec.addresses[]: string',
+      'spec.exclude[]: string',
+      'spec.avoidBuggyIPs: boolean',
+      'spec.autoAssign: boolean',
+      'spec.enforceNamespaces: boolean',
+      'spec.order: string',
+      'spec.onShrink: string',
+      'spec.quota.perNamespace: integer',
+      ...under('spec.reservations[]', ['address', 'namespace', 'name'], ': string'),
+      ...selector('spec.serviceSelector'),
+      ...selector('spec.namespaceSelector'),
       'status.capacity: string',
+      ...under('status.released[]', ['address', 'at'], ': string'),
+      ...under('status.setAside[]', ['address', 'until', 'message'], ': string'),
       'status.usedTruncated: boolean',
       'status.observedGeneration: integer',
       ...under('status.conditions[]', [

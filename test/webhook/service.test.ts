@@ -1,4 +1,5 @@
 import t from 'tap'
+import { DEFAULT_SETTINGS } from '../../src/policy/settings.ts'
 import { type AdmissionRequest, type PatchStep, readDeadline, readReview, writeReview } from '../../src/webhook/admission.ts'
 import { reviewBgpConf } from '../../src/webhook/admit/bgp-conf.ts'
 import { reviewBgpPeer } from '../../src/webhook/admit/bgp-peer.ts'
@@ -20,7 +21,7 @@ const DEFAULT = pool(
 const BOUND = pool('bound', { address: '10.9.0.0/28', namespaces: ['bound'], namespaceSelector: { team: 'a' } })
 
 const facts = (over: Partial<ServiceReviewFacts> = {}): ServiceReviewFacts => ({
-  settings: { adopt: 'default-eip' },
+  settings: DEFAULT_SETTINGS,
   pools: [DEFAULT],
   ownNamespace: 'openelb-system',
   namespaceLabels: (name) => ({ 'kubernetes.io/metadata.name': name, ...(name === 'team-a' && { team: 'a' }) }),
@@ -80,7 +81,7 @@ const TABLE: readonly {
   {
     name: 'as in 0.6',
     given: { annotations: { [OPT_IN]: 'openelb' } },
-    facts: { settings: { adopt: 'annotated' } },
+    facts: { settings: { ...DEFAULT_SETTINGS, adopt: 'annotated' } },
     want: { [OPT_IN]: 'openelb' },
   },
   { name: 'a namespace bound by name', given: { namespace: 'bound' }, facts: { pools: [DEFAULT, BOUND] }, want: { [OPT_IN]: 'openelb' } },
