@@ -201,7 +201,7 @@ t.test('status: what you may not read is unknown, and what is not there is absen
   const old = await runVerb(status, [], fakeCluster({ objects: stale }))
   t.match(old.out, /^allocator +1\/2 +no leader: controller-1 renewed its Lease 60s ago$/m)
   t.match(old.out, /adopted: default-eip \(adopt is "x"/)
-  await t.rejects(runVerb(status, [], fakeCluster({ forbidden: ['eips.network.kubesphere.io'] })), { status: 403 })
+  await t.rejects(runVerb(status, [], fakeCluster({ forbidden: ['eips.network.kubesphere.io'] })), /403/)
   t.match(await runVerb(status, ['x'], fakeCluster()), { code: 2 })
 })
 
