@@ -34,7 +34,6 @@ export function createServiceReconcile(options: ServiceReconcileOptions): (key: 
   const perform = createActions(options, claims)
   const releaseOrphans = createOrphanRelease(options, claims)
   return async function reconcile(key) {
-    const ours = new Set<string>()
     for (let step = 0; step < STEPS_MAX; step++) {
       // Each step anew: a refusal whose write lost a race is no answer, and the next step may end with an address.
       options.waiters.leave(key)
@@ -42,7 +41,7 @@ export function createServiceReconcile(options: ServiceReconcileOptions): (key: 
       const service = options.knowledge.service(key)
       if (service === undefined) return
       const decision = decide(options.knowledge.facts(service, options.remembered.get(key) ?? []))
-      const outcome = await perform({ key, service, ours }, decision)
+      const outcome = await perform({ key, service }, decision)
       if (outcome === 'done') return
     }
     throw new Error(`no end after ${STEPS_MAX} steps: others keep changing the same objects`)
@@ -62,6 +61,7 @@ function createActions(options: ServiceReconcileOptions, claims: ClaimWriter) {
     if ((await claims.confirm(run, keep)) === 'again') return 'again'
     const written = await write(service, desired)
     if (written === 'conflict') return 'again'
+    claims.settled(keep)
     const [refusal] = refusals
     if (written === 'answered' && refusal !== undefined) {
       const { reason, eventReason, message } = explainRefusal(refusal)

@@ -19,8 +19,6 @@ export type Outcome = 'done' | 'again'
 export interface Run {
   readonly key: string
   readonly service: ServiceObject
-  /** uids of claims that this very run made or changed: nobody can have decided to delete the version that we know. */
-  readonly ours: Set<string>
 }
 
 export interface ClaimWriterOptions {
@@ -46,24 +44,29 @@ const createRefresh =
   }
 
 /** Creates, amends and deletes claims, each by compare-and-swap; a lost race is an answer, and the ledger learns who won. */
-export const createClaimWriter = (options: ClaimWriterOptions) => ({
-  create: createCreation(options),
-  ...createAmendments(options),
-  ...createReleases(options),
+export const createClaimWriter = (options: ClaimWriterOptions, ours: Ours = new Set()) => ({
+  create: createCreation(options, ours),
+  ...createAmendments(options, ours),
+  ...createReleases(options, ours),
 })
+
+/**
+ * uids of claims that this process made or touched since it last wanted to be rid of them, and that are not on show yet: nobody else can
+ * have decided to delete the version that is stored.
+ */
+type Ours = Set<string>
 
 export type ClaimWriter = ReturnType<typeof createClaimWriter>
 
-function createCreation(options: ClaimWriterOptions) {
+function createCreation(options: ClaimWriterOptions, ours: Ours) {
   const { knowledge, store, logger } = options
   const refresh = createRefresh(options)
-  return async function create(run: Run, { name, spec, from }: Extract<Decision, { kind: 'claim' }>): Promise<Outcome> {
-    const { key } = run
+  return async function create({ key }: Run, { name, spec, from }: Extract<Decision, { kind: 'claim' }>): Promise<Outcome> {
     const ip = parseClaimName(name)
     if (!ip.ok || !knowledge.ledger.reserve(ip.value)) return 'again'
     try {
       const claim = await store.createClaim(name, spec)
-      run.ours.add(claim.metadata.uid)
+      ours.add(claim.metadata.uid)
       knowledge.noteClaim(claim)
       logger.info(`claimed ${spec.address} of Eip ${spec.eip}`, { service: key, from })
     } catch (error) {
@@ -81,10 +84,10 @@ function createCreation(options: ClaimWriterOptions) {
   }
 }
 
-function createAmendments(options: ClaimWriterOptions) {
+function createAmendments(options: ClaimWriterOptions, ours: Ours) {
   const { knowledge, store, logger } = options
   const refresh = createRefresh(options)
-  const note = ({ ours }: Run, claim: AddressClaimObject): void => {
+  const note = (claim: AddressClaimObject): void => {
     ours.add(claim.metadata.uid)
     knowledge.noteClaim(claim)
   }
@@ -95,7 +98,7 @@ function createAmendments(options: ClaimWriterOptions) {
     said: string,
   ): Promise<Outcome> {
     try {
-      note(run, await store.amendClaim(holding, spec))
+      note(await store.amendClaim(holding, spec))
       logger.info(said, { service: run.key, eip: spec.eip, protocol: spec.protocol })
       return 'again'
     } catch (error) {
@@ -105,14 +108,14 @@ function createAmendments(options: ClaimWriterOptions) {
   }
 
   /**
-   * Before an address is shown that this run did not claim: another process may have decided to delete the claim when the Service did not
+   * Before an address is shown that this process did not claim just now: another process may have decided to delete the claim when the Service did not
    * want it, and be about to. A new version of the claim makes that decision void.
    */
   async function confirm(run: Run, keep: readonly Holding[]): Promise<Outcome> {
     for (const holding of keep) {
-      if (isShown(holding, run.service) || run.ours.has(holding.claim.metadata.uid)) continue
+      if (isShown(holding, run.service) || ours.has(holding.claim.metadata.uid)) continue
       try {
-        note(run, await store.touchClaim(holding, timestamp(options.clock)))
+        note(await store.touchClaim(holding, timestamp(options.clock)))
         return 'again'
       } catch (error) {
         if (!isConflict(error) && !isNotFound(error)) throw error
@@ -122,21 +125,33 @@ function createAmendments(options: ClaimWriterOptions) {
     return 'done'
   }
 
-  return { amend, confirm }
+  /** Their addresses are on show. */
+  const settled = (keep: readonly Holding[]): void => {
+    for (const { claim } of keep) ours.delete(claim.metadata.uid)
+  }
+
+  return { amend, confirm, settled }
 }
 
-function createReleases(options: ClaimWriterOptions) {
+function createReleases(options: ClaimWriterOptions, ours: Ours) {
   const { knowledge, store } = options
   const refresh = createRefresh(options)
 
   /** Takes one holder out of a claim; without any other the claim itself goes. */
   async function release(holding: Holding, of: EventSubject): Promise<Outcome> {
     const others = holding.claim.spec.holders.filter((holder) => holder.uid !== of.metadata.uid)
+    // The request may arrive late, whatever becomes of it here.
+    ours.delete(holding.claim.metadata.uid)
     try {
-      const spec = { ...holding.claim.spec, service: holdersText(others), holders: others }
-      if (others.length > 0) knowledge.noteClaim(await store.amendClaim(holding, spec))
-      else if ((await store.deleteClaim(holding)) === 'deleted') announceRelease(options, holding, of)
-      if (others.length === 0) knowledge.noteClaimGone(holding)
+      if (others.length > 0) {
+        const spec = { ...holding.claim.spec, service: holdersText(others), holders: others }
+        knowledge.noteClaim(await store.amendClaim(holding, spec))
+      } else {
+        const deleted = await store.deleteClaim(holding)
+        knowledge.noteClaimGone(holding)
+        if (deleted === 'not-found') return 'done'
+      }
+      announceRelease(options, holding, of)
       return 'done'
     } catch (error) {
       if (!isConflict(error) && !isNotFound(error)) throw error
