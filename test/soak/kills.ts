@@ -1,7 +1,7 @@
 /** kill -9 of the allocator at its writes, while users change everything; every version of everything is judged. */
 import type { AllocatorProcess } from '../support/allocator-process.ts'
 import { type AllocatorWorld, startAllocatorWorld } from '../support/allocator-world.ts'
-import type { Fate, PassingWrite } from '../support/api-proxy.ts'
+import { type Fate, writeKind } from '../support/api-proxy.ts'
 import { until } from '../support/until.ts'
 import { calm, prepareChurn, startChurn } from './support/churn.ts'
 import { recordHistory } from './support/history.ts'
@@ -40,12 +40,6 @@ const MOST_WRITES = [10, 10, 10, 40] as const
 const PATIENCE_MS = 20_000
 const REST_MS = 150
 
-/** `PATCH services/status` of `/api/v1/namespaces/a/services/b/status?...`. */
-function kindOf({ method, path }: PassingWrite): string {
-  const [, plural = path, status = ''] = /\/(services|addressclaims|eips)(?:\/[^/?]+(\/status)?)?(?:\?|$)/.exec(path) ?? []
-  return `${method} ${plural}${status}`
-}
-
 interface Strike {
   readonly kind: string
   readonly fate: Fate
@@ -58,7 +52,7 @@ async function strike({ proxy }: AllocatorWorld, process: AllocatorProcess, rand
   let struck: Strike | undefined
   proxy.reset((write) => {
     if (write.number !== last) return 'pass'
-    struck = { kind: kindOf(write), fate }
+    struck = { kind: writeKind(write), fate }
     void process.stop('SIGKILL')
     return fate
   })

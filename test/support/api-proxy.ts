@@ -26,8 +26,8 @@ export interface ApiProxy {
   readonly url: string
   /** How many writes came so far. */
   readonly writes: readonly PassingWrite[]
-  /** Forgets the count and decides about writes from now on. */
-  reset(fate?: (write: PassingWrite) => Fate): void
+  /** Forgets the count and decides about writes from now on. A write waits for a fate that is promised: it is late. */
+  reset(fate?: (write: PassingWrite) => Fate | Promise<Fate>): void
   /** A copy of a kubeconfig that leads through this proxy. */
   kubeconfig(of: string): string
   close(): Promise<void>
@@ -37,11 +37,17 @@ const WRITES = new Set(['POST', 'PUT', 'PATCH', 'DELETE'])
 /** Events are best effort, and the Lease has tests of its own. */
 const UNCOUNTED = /\/(events|leases)(\/|\?|$)/
 
+/** `PATCH services/status` of `/api/v1/namespaces/a/services/b/status?...`. */
+export function writeKind({ method, path }: PassingWrite): string {
+  const [, plural = path, status = ''] = /\/(services|addressclaims|eips)(?:\/[^/?]+(\/status)?)?(?:\?|$)/.exec(path) ?? []
+  return `${method} ${plural}${status}`
+}
+
 export async function startApiProxy(apiServer: string): Promise<ApiProxy> {
   const agent = new Agent({ keepAlive: true, rejectUnauthorized: false, maxSockets: 128 })
   const sockets = new Set<Socket>()
   let writes: PassingWrite[] = []
-  let fateOf: (write: PassingWrite) => Fate = () => 'pass'
+  let fateOf: (write: PassingWrite) => Fate | Promise<Fate> = () => 'pass'
   const copies: string[] = []
 
   function forward(incoming: IncomingMessage, outgoing: ServerResponse, answered: boolean): void {
@@ -62,7 +68,7 @@ export async function startApiProxy(apiServer: string): Promise<ApiProxy> {
     incoming.pipe(upstream)
   }
 
-  function judge(incoming: IncomingMessage): Fate {
+  function judge(incoming: IncomingMessage): Fate | Promise<Fate> {
     const { method = '', url = '' } = incoming
     if (!WRITES.has(method) || UNCOUNTED.test(url)) return 'pass'
     const write = { method, path: url, number: writes.length + 1 }
@@ -70,8 +76,8 @@ export async function startApiProxy(apiServer: string): Promise<ApiProxy> {
     return fateOf(write)
   }
 
-  const server = createServer((incoming, outgoing) => {
-    const fate = judge(incoming)
+  const server = createServer(async (incoming, outgoing) => {
+    const fate = await judge(incoming)
     if (fate === 'lost') incoming.socket.destroy()
     else if (fate !== 'conflict') forward(incoming, outgoing, fate === 'pass')
     else {
