@@ -1,204 +1,196 @@
 /**
- * How fast Services get their addresses, beside the floor: the same two writes per Service (create the claim, patch services/status), made
- * by the same client with the same concurrency on the same API server, in the same run, with nothing to decide.
+ * How fast many Services get their addresses, beside the same requests made bare: by the same client, 16 at a time, on the same API server,
+ * in the same run, with our allocator off and nothing to decide.
  *
- * Two figures. `waiting`: the Services exist and wait for their Eip; the clock runs from the creation of the Eip to the last address on show.
- * `live`: the Services are created while the allocator runs; the clock runs from the first creation, so creating them is in it.
+ * `waiting`: the Services are there and wait for their Eip; the clock runs from the creation of the Eip to the last address on show. Floor:
+ * create a claim and patch a status for each. `live`: from nothing; the Services are created, 16 at a time, while the allocator runs, and the
+ * clock runs from the first creation to the last address. Floor: the same creations, and 16 writers that follow them.
  */
 import { setTimeout as delay } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
-import { parseArgs } from 'node:util'
-import { type Cluster, startControlPlane } from '../lab/cluster.ts'
-import { claimName, holdersText } from '../src/api/address-claim.ts'
-import type { ServiceObject } from '../src/api/core-objects.ts'
-import { ALLOCATED_CONDITION, EIP_NAME, OPT_IN } from '../src/api/service-annotations.ts'
-import { type ApiClient, createApiClient } from '../src/kube/client.ts'
-import { createInformer, type Informer } from '../src/kube/informer.ts'
-import { createObject, deleteObject, listObjects } from '../src/kube/objects.ts'
-import { ADDRESS_CLAIMS, EIPS, NAMESPACES, resourcePath, SERVICES } from '../src/kube/resources.ts'
-import { silentLogger } from '../src/runtime/logger.ts'
-import { startAllocator } from '../test/support/allocator-process.ts'
+import { type Aim, type BenchResult, count, createProgress, readOptions } from './support/bench.ts'
+import { median, rounded, timed } from './support/figures.ts'
+import { type BenchLab, withLab } from './support/lab.ts'
+import {
+  createEip,
+  createService,
+  createServices,
+  floorAddress,
+  removeFloorClaims,
+  removeServices,
+  serviceNames,
+  writeTwice,
+} from './support/services.ts'
+import { CONCURRENCY, inParallel, until, untilCounted } from './support/waiting.ts'
 
-/** As the allocator's. */
-const CONCURRENCY = 16
-const TIMEOUT_MS = 600_000
-
-interface Bench {
-  readonly cluster: Cluster
-  readonly api: ApiClient
-  readonly services: Informer<ServiceObject>
-  readonly count: number
+export const summary = 'How fast many Services get their addresses, beside the same writes made bare.'
+export const flags = {
+  services: count(10_000, 1, 16_000, 'How many Services.'),
+  rounds: count(1, 1, 20, 'Rounds; medians count.'),
 }
 
-async function inParallel<T>(items: readonly T[], work: (item: T) => Promise<unknown>): Promise<void> {
-  const queue = items.values()
-  const worker = async () => {
-    for (const item of queue) await work(item)
-  }
-  await Promise.all(Array.from({ length: CONCURRENCY }, worker))
+/** One stretch of work: how long, what it wrote beside the bench's own writes, and what it cost. */
+interface Stretch {
+  readonly seconds: number
+  readonly writes: Awaited<ReturnType<Awaited<ReturnType<BenchLab['writes']['start']>>>>
+  readonly cpuSeconds: Readonly<Record<string, number>>
 }
 
-async function timed(work: () => Promise<void>): Promise<number> {
-  const startedMs = performance.now()
-  await work()
-  return (performance.now() - startedMs) / 1000
+async function stretch(lab: BenchLab, what: string, work: () => Promise<unknown>): Promise<Stretch> {
+  const readWrites = await lab.writes.start()
+  const readCpu = lab.watchCpu()
+  const seconds = await timed(work)
+  const result = { seconds, cpuSeconds: readCpu(), writes: await readWrites() }
+  lab.progress(`${what}: ${seconds.toFixed(1)} s`)
+  return result
 }
 
-async function until(what: string, check: () => boolean): Promise<void> {
-  const endMs = performance.now() + TIMEOUT_MS
-  while (!check()) {
-    if (performance.now() > endMs) throw new Error(`not within ${TIMEOUT_MS} ms: ${what}`)
-    await delay(5)
-  }
+interface Floors {
+  readonly live: Stretch
+  readonly waiting: Stretch
 }
 
-const shown = (service: ServiceObject): boolean => (service.status?.loadBalancer?.ingress ?? []).length > 0
-const inNamespace = ({ services }: Bench, namespace: string): ServiceObject[] =>
-  [...services.values()].filter(({ metadata }) => metadata.namespace === namespace)
-const allShown = (bench: Bench, namespace: string): boolean => inNamespace(bench, namespace).filter(shown).length === bench.count
-
-async function makeServices(
-  { api, count }: Bench,
-  namespace: string,
-  annotations: Readonly<Record<string, string>>,
-  spec: object,
-): Promise<void> {
-  const names = Array.from({ length: count }, (_, at) => `s${at}`)
-  const ports = [{ port: 80 }]
-  await inParallel(names, (name) =>
-    createObject(api, SERVICES, { metadata: { namespace, name, annotations }, spec: { type: 'LoadBalancer', ports, ...spec } } as {
-      metadata: { name: string }
-    }),
-  )
-}
-
-const removeAll = async (bench: Bench, namespace: string): Promise<void> => {
-  await inParallel(inNamespace(bench, namespace), ({ metadata }) => deleteObject(bench.api, SERVICES, { namespace, name: metadata.name }))
-}
-
-/** The two writes, bare, on Services of another load balancer's class. Seconds. */
-async function floor(bench: Bench): Promise<number> {
-  const { api } = bench
+/** Both floors, on the same Services: first with their creation, then, with all claims deleted, the two writes alone. */
+async function floors(lab: BenchLab, services: number): Promise<Floors> {
   const namespace = 'floor'
-  await makeServices(bench, namespace, {}, { loadBalancerClass: 'example.com/floor' })
-  await until('the Services are seen', () => inNamespace(bench, namespace).length === bench.count)
-  const services = inNamespace(bench, namespace)
-  const numbered = services.map((service, at) => ({ service, value: 0x0a63_0000n + BigInt(at) }))
-  const seconds = await timed(async () => {
-    await inParallel(numbered, ({ service, value }) => writeTwice(api, service, value))
-    await until('the floor is shown', () => allShown(bench, namespace))
+  await lab.namespace(namespace)
+  const allShown = () => until('the floor is on show', () => lab.sightings.tally(namespace).shown === services)
+  const live = await stretch(lab, 'floor of live', async () => {
+    await createAndWrite(lab, namespace, services)
+    await allShown()
   })
-  await removeAll(bench, namespace)
-  await inParallel(numbered, ({ value }) => deleteObject(api, ADDRESS_CLAIMS, { name: claimName({ family: 'IPv4', value }) }))
-  return seconds
+  await removeFloorClaims(lab)
+  // Other addresses than before, so that each status changes again.
+  const numbered = lab.sightings.in(namespace).map((service, at) => ({ service, at: services + at }))
+  const isSecond = new Set(numbered.map(({ at }) => floorAddress(at)))
+  const waiting = await stretch(lab, 'floor of waiting', async () => {
+    await inParallel(numbered, ({ service, at }) => writeTwice(lab.api, service, at))
+    await until('the floor is on show', () => lab.sightings.in(namespace).every(({ address = '' }) => isSecond.has(address)))
+  })
+  await removeServices(lab, namespace)
+  await removeFloorClaims(lab)
+  return { live, waiting }
 }
 
-async function writeTwice(api: ApiClient, service: ServiceObject, value: bigint): Promise<void> {
-  const { namespace = '', name, uid, resourceVersion } = service.metadata
-  const address = claimName({ family: 'IPv4', value })
-  const holders = [{ namespace, name, uid, ports: [{ protocol: 'TCP' as const, port: 80 }] }]
-  const spec = { address, service: holdersText(holders), eip: 'floor', protocol: 'bgp', holders }
-  await createObject(api, ADDRESS_CLAIMS, { metadata: { name: address }, spec } as { metadata: { name: string } })
-  const condition = { type: ALLOCATED_CONDITION, status: 'True', reason: 'Allocated', message: `${address} of Eip floor` }
-  const status = {
-    loadBalancer: { ingress: [{ ip: address }] },
-    conditions: [{ ...condition, lastTransitionTime: '2026-11-21T00:00:00Z' }],
-  }
-  const body = { metadata: { resourceVersion, uid, labels: { [EIP_NAME]: 'floor' } }, status }
-  const path = resourcePath(SERVICES, { namespace, name, subresource: 'status' })
-  await api.request({ method: 'PATCH', path, body, contentType: 'application/strategic-merge-patch+json' })
+/** Creations, 16 at a time, and as many writers that follow them. */
+async function createAndWrite(lab: BenchLab, namespace: string, services: number): Promise<void> {
+  const created: Parameters<typeof writeTwice>[1][] = []
+  const creators = inParallel(
+    serviceNames(services),
+    async (name) => created.push(await createService(lab.api, namespace, name, 'floor')),
+    {
+      progress: lab.progress,
+      what: 'creating Services of the floor',
+    },
+  )
+  const writers = inParallel(
+    Array.from({ length: services }, (_, at) => at),
+    async (at) => {
+      while (created[at] === undefined) await delay(1)
+      await writeTwice(lab.api, created[at], at)
+    },
+  )
+  await Promise.all([creators, writers])
 }
 
-const poolOf = (round: number): string => `10.${10 + round}.0.0/18`
-const wish = (eip: string) => ({ [OPT_IN]: 'openelb', [EIP_NAME]: eip })
-
-/** Services that wait for their Eip. Seconds from its creation. */
-async function waiting(bench: Bench, round: number): Promise<number> {
+/** Services that wait for their Eip. */
+async function waiting(lab: BenchLab, services: number, eip: string, range: string): Promise<Stretch> {
   const namespace = 'waiting'
-  const eip = `waiting-${round}`
-  await makeServices(bench, namespace, wish(eip), {})
-  const refused = ({ status }: ServiceObject) => status?.conditions?.some(({ reason }) => reason === 'PoolNotFound') === true
-  await until('all wait', () => inNamespace(bench, namespace).filter(refused).length === bench.count)
-  const seconds = await timed(async () => {
-    await createObject(bench.api, EIPS, { metadata: { name: eip }, spec: { address: poolOf(2 * round) } } as { metadata: { name: string } })
-    await until('all have addresses', () => allShown(bench, namespace))
+  await lab.namespace(namespace)
+  await createServices(lab, namespace, services, { eip })
+  const refused = () => lab.sightings.tally(namespace).refused
+  await untilCounted('Services wait for their Eip', services, refused, lab.progress)
+  const result = await stretch(lab, 'waiting', async () => {
+    await createEip(lab.api, eip, range)
+    await untilCounted('addresses', services, () => lab.sightings.tally(namespace).shown, lab.progress)
   })
-  await removeAll(bench, namespace)
-  return seconds
+  await removeServices(lab, namespace, { claimsLeft: 0 })
+  return result
 }
 
-/** Services that are created while the allocator runs. Seconds from the first creation. */
-async function live(bench: Bench, round: number): Promise<number> {
-  const namespace = 'live'
-  const eip = `live-${round}`
-  await createObject(bench.api, EIPS, { metadata: { name: eip }, spec: { address: poolOf(2 * round + 1) } } as {
-    metadata: { name: string }
+/** From nothing. The Services stay. */
+async function live(lab: BenchLab, services: number, held: Held): Promise<Stretch> {
+  await lab.namespace(held.namespace)
+  await createEip(lab.api, held.eip, held.range)
+  return stretch(lab, 'live', async () => {
+    const shown = untilCounted('addresses', services, () => lab.sightings.tally(held.namespace).shown, lab.progress)
+    await Promise.all([createServices(lab, held.namespace, services, { eip: held.eip }), shown])
   })
-  const seconds = await timed(async () => {
-    await makeServices(bench, namespace, wish(eip), {})
-    await until('all have addresses', () => allShown(bench, namespace))
-  })
-  await removeAll(bench, namespace)
-  return seconds
 }
 
-const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN
-const rounded = (value: number): number => Number(value.toFixed(3))
-
-async function released(bench: Bench): Promise<void> {
-  const endMs = performance.now() + TIMEOUT_MS
-  while ((await listObjects(bench.api, ADDRESS_CLAIMS)).length > 0 && performance.now() < endMs) await delay(100)
+export interface Held {
+  readonly namespace: string
+  readonly eip: string
+  readonly range: string
 }
 
-async function measure(bench: Bench, rounds: number): Promise<object> {
-  const figures = { floor: [] as number[], waiting: [] as number[], live: [] as number[] }
+const poolOf = (round: number): string => `10.${10 + round}.0.0/17`
+
+/** Measures; the Services of the last live round stay as `held`, with no allocator running. */
+export async function measure(lab: BenchLab, { services, rounds }: { readonly services: number; readonly rounds: number }) {
+  const all = { floorWaiting: [] as Stretch[], waiting: [] as Stretch[], floorLive: [] as Stretch[], live: [] as Stretch[] }
+  let held: Held = { namespace: 'held', eip: 'held-0', range: poolOf(1) }
   for (let round = 0; round < rounds; round++) {
-    figures.floor.push(await floor(bench))
-    const allocator = await startAllocator(bench.cluster.kubeconfig, 'bench', ['--leader-elect=false', '--log-level=info'])
-    try {
-      figures.waiting.push(await waiting(bench, round))
-      await released(bench)
-      figures.live.push(await live(bench, round))
-      await released(bench)
-    } finally {
-      await allocator.stop()
-    }
+    const floor = await floors(lab, services)
+    all.floorWaiting.push(floor.waiting)
+    all.floorLive.push(floor.live)
+    const allocator = await lab.startAllocator()
+    all.waiting.push(await waiting(lab, services, `waiting-${round}`, poolOf(2 * round)))
+    held = { namespace: 'held', eip: `held-${round}`, range: poolOf(2 * round + 1) }
+    all.live.push(await live(lab, services, held))
+    if (round === rounds - 1) await lab.eipShows(held.eip, services)
+    else await removeServices(lab, held.namespace, { claimsLeft: 0 })
+    await allocator.stop()
   }
-  const [value, base] = [median(figures.waiting), median(figures.floor)]
+  return { result: resultOf(services, rounds, all), held }
+}
+
+type Stretches = Readonly<Record<'floorWaiting' | 'waiting' | 'floorLive' | 'live', readonly Stretch[]>>
+
+function resultOf(services: number, rounds: number, all: Stretches): BenchResult {
+  const seconds = (part: keyof Stretches): number => median(all[part].map((each) => each.seconds))
+  const ratio = seconds('waiting') / seconds('floorWaiting')
+  const liveRatio = seconds('live') / seconds('floorLive')
+  const claimsAndStatuses = ({ byKind }: Stretch['writes']) => (byKind['POST addressclaims'] ?? 0) + (byKind['PATCH services/status'] ?? 0)
+  const writes = median(all.waiting.map((each) => claimsAndStatuses(each.writes))) / services
+  const everyWrite = median(all.live.map((each) => each.writes.total)) / services
+  const common = { unit: 's', floor: rounded(seconds('floorWaiting')) }
+  const aims: readonly Aim[] = [
+    {
+      figure: `allocate, ${services} waiting`,
+      value: rounded(seconds('waiting')),
+      ...common,
+      ratio: rounded(ratio),
+      aim: 'ratio <= 1.5',
+      met: ratio <= 1.5,
+    },
+    {
+      figure: `allocate, ${services} from nothing`,
+      value: rounded(seconds('live')),
+      floor: rounded(seconds('floorLive')),
+      unit: 's',
+      ratio: rounded(liveRatio),
+      aim: 'ratio <= 1.5',
+      met: liveRatio <= 1.5,
+    },
+    { figure: 'writes per Service', value: rounded(writes), unit: 'claims and statuses', aim: '<= 2', met: writes <= 2 },
+    { figure: 'writes per Service, Eip statuses too', value: rounded(everyWrite), unit: 'writes', aim: '<= 2.1', met: everyWrite <= 2.1 },
+  ]
   return {
     name: 'allocate',
-    unit: 's',
-    services: bench.count,
-    concurrency: CONCURRENCY,
+    value: rounded(seconds('waiting')),
+    ...common,
+    ratio: rounded(ratio),
+    aims,
+    services,
     rounds,
-    value: rounded(value),
-    floor: rounded(base),
-    ratio: rounded(value / base),
-    servicesPerSecond: Math.round(bench.count / value),
-    live: rounded(median(figures.live)),
-    all: { floor: figures.floor.map(rounded), waiting: figures.waiting.map(rounded), live: figures.live.map(rounded) },
+    concurrency: CONCURRENCY,
+    servicesPerSecond: Math.round(services / seconds('waiting')),
+    live: { value: rounded(seconds('live')), floor: rounded(seconds('floorLive')), ratio: rounded(liveRatio) },
+    all,
   }
 }
 
-/** `--services N` (1000) and `--rounds N` (3, medians). Gives the figures as one JSON object. */
-export async function run(argv: readonly string[]): Promise<object> {
-  const options = { services: { type: 'string', default: '1000' }, rounds: { type: 'string', default: '3' } } as const
-  const { values } = parseArgs({ args: [...argv], options })
-  const [count, rounds] = [Number(values.services), Number(values.rounds)]
-  if (!(count >= 1 && count <= 16_000) || !(rounds >= 1 && rounds <= 20)) throw new RangeError('--services 1 to 16000, --rounds 1 to 20')
-  const cluster = await startControlPlane()
-  const api = createApiClient({ kubeconfigPath: cluster.kubeconfig, userAgent: 'bench', logger: silentLogger })
-  const services = createInformer<ServiceObject>({ client: api, resource: SERVICES, logger: silentLogger })
-  try {
-    await cluster.kubectl(['apply', '--server-side', '-f', fileURLToPath(new URL('../deploy/crds', import.meta.url))])
-    await cluster.kubectl(['wait', '--for=condition=Established', 'crd', '--all', '--timeout=30s'])
-    for (const name of ['openelb-system', 'floor', 'waiting', 'live']) await createObject(api, NAMESPACES, { metadata: { name } })
-    services.start()
-    await services.whenSynced()
-    return await measure({ cluster, api, services, count }, rounds)
-  } finally {
-    await services.close()
-    api.close()
-    await cluster.down()
-  }
+export async function run(argv: readonly string[]): Promise<BenchResult> {
+  const options = readOptions(argv, flags)
+  return withLab(createProgress('allocate'), async (lab) => (await measure(lab, options)).result)
 }

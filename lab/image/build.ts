@@ -89,7 +89,8 @@ async function imageFiles(log: (line: string) => void): Promise<ImageFile[]> {
 /** What the compiler did last is remembered beside its output, so that only changed files are compiled again. */
 const COMPILER_STATE = ['--incremental', '--tsBuildInfoFile', 'dist/.tsbuildinfo']
 
-async function compile(log: (line: string) => void): Promise<void> {
+/** Compiles what Pods run into dist/. Rejects with the compiler's output when the sources are not in order. */
+export async function compile(log: (line: string) => void): Promise<void> {
   log('compile the sources (tsc)')
   await runCompiler(COMPILER_STATE)
   // It does not look whether its output is still there; where somebody took a file away, everything is compiled.
