@@ -1,10 +1,11 @@
 import { z } from 'zod'
 import { type AddressError, addressError, formatIp, type Ip, ipv6Groups, parseIp } from '../addr/ip.ts'
 import { err, ok, type Result } from '../result.ts'
+import { CLAIM_NAME_RULES } from './claim-name-rules.ts'
 import { conditionList } from './condition.ts'
 import { defineKind, type ObjectOf, type TypeOf } from './define-kind.ts'
 import { ProtocolSchema } from './eip.ts'
-import { int32, int64, text, timestamp } from './fields.ts'
+import { dnsLabel, int32, int64, someText, text, timestamp } from './fields.ts'
 import { GROUP, VERSION } from './group.ts'
 
 /** How many past owners `status.history` keeps; writers drop the oldest. */
@@ -13,13 +14,16 @@ export const CLAIM_HISTORY_LENGTH = 8
 /** How many Services may hold one address together. */
 export const HOLDERS_MAX = 64
 
+/** The condition by which a speaker says that somebody else on the network uses the address. */
+export const ADDRESS_CONFLICT = 'AddressConflict'
+
 const PROTOCOLS_OF_PORTS = ['TCP', 'UDP', 'SCTP'] as const
 
 const HolderSchema = z
   .object({
-    namespace: text(63, 'The namespace of the Service.'),
-    name: text(63, 'The name of the Service.'),
-    uid: text(64, 'The uid of the Service: a Service of the same name that is created later is another holder.'),
+    namespace: dnsLabel('The namespace of the Service.'),
+    name: dnsLabel('The name of the Service.'),
+    uid: someText(64, 'The uid of the Service: a Service of the same name that is created later is another holder.'),
     ports: z
       .array(
         z.object({
@@ -39,11 +43,12 @@ const AddressClaimSpecSchema = z
   .object({
     address: text(45, 'The address in canonical text. Cannot be changed: the name of this object is made from it.'),
     service: text(8192, 'The holders as namespace/name, joined by ";", for the SERVICE column. Derived from holders.').exactOptional(),
-    eip: text(253, 'The Eip whose range the address is in.'),
+    eip: someText(253, 'The Eip whose range the address is in.'),
     protocol: ProtocolSchema.describe('How the address is announced: bgp, layer2 or vip. Copied from the Eip.'),
     interface: text(256, 'The interface, or can_reach:IP, of the Eip; for layer2 and vip.').exactOptional(),
     holders: z
       .array(HolderSchema)
+      .min(1)
       .max(HOLDERS_MAX)
       .meta({
         description: 'The Services that hold the address: one, or several that share it.',
@@ -137,13 +142,7 @@ export const AddressClaim = defineKind({
     { name: 'node', type: 'string', jsonPath: '.status.owner.node', description: 'The layer 2 owner.' },
     { name: 'age', type: 'date', jsonPath: '.metadata.creationTimestamp' },
   ],
-  rules: [
-    {
-      rule: "self.spec.address.contains(':') ? self.metadata.name.matches('^[0-9a-f]{4}(-[0-9a-f]{4}){7}$') : self.metadata.name == self.spec.address",
-      message: 'the name of a claim is its address: IPv4 as text, IPv6 as eight groups of four hex digits joined by "-"',
-      fieldPath: '.spec.address',
-    },
-  ],
+  rules: CLAIM_NAME_RULES,
 })
 
 /** `spec.service` for these holders, so that the SERVICE column and the holders cannot differ. */

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { conditionList } from './condition.ts'
 import { defineKind, type ObjectOf, type TypeOf } from './define-kind.ts'
-import { flag, int32, int64, text, timestamp } from './fields.ts'
+import { dnsLabel, flag, int32, int64, text, timestamp } from './fields.ts'
 import { GROUP, VERSION } from './group.ts'
 import { labelSelector, labelSelectorOrMap } from './label-selector.ts'
 
@@ -22,8 +22,8 @@ const QuotaSchema = z
 const ReservationSchema = z
   .object({
     address: text(45, 'The address that is kept.'),
-    namespace: text(63, 'The namespace of the Service that it is kept for.'),
-    name: text(63, 'The name of that Service. It need not exist yet.'),
+    namespace: dnsLabel('The namespace of the Service that it is kept for.'),
+    name: dnsLabel('The name of that Service. It need not exist yet.'),
   })
   .describe('An address that is kept for one Service.')
 

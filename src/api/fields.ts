@@ -8,6 +8,17 @@ import { z } from 'zod'
 /** Text of at most `maxLength` characters: unbounded text would let one object fill etcd and would make CEL rules too dear. */
 export const text = (maxLength: number, description: string) => z.string().max(maxLength).describe(description)
 
+/** Text that is not empty. */
+export const someText = (maxLength: number, description: string) => z.string().min(1).max(maxLength).describe(description)
+
+/** The name of a namespace or of a Service: a DNS label (RFC 1123). */
+export const dnsLabel = (description: string) =>
+  z
+    .string()
+    .max(63)
+    .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/)
+    .describe(description)
+
 /** A whole number that Go reads as int32. */
 export const int32 = (min: number, description: string, max = 2_147_483_647) =>
   z.int().min(min).max(max).meta({ description, format: 'int32' })

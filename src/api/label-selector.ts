@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { TypeOf } from './define-kind.ts'
-import { text } from './fields.ts'
+import { someText, text } from './fields.ts'
 
 const LABEL_KEY_LENGTH = 317
 const LABEL_VALUE_LENGTH = 63
@@ -9,15 +9,24 @@ const matchLabels = z.record(z.string(), text(LABEL_VALUE_LENGTH, 'The value of 
 
 const matchExpressions = z
   .array(
-    z.object({
-      key: text(LABEL_KEY_LENGTH, 'The key of the label.'),
-      operator: z.enum(['In', 'NotIn', 'Exists', 'DoesNotExist']).describe('In, NotIn, Exists or DoesNotExist.'),
-      values: z
-        .array(text(LABEL_VALUE_LENGTH, 'A value.'))
-        .max(64)
-        .describe('The values for In and NotIn; empty otherwise.')
-        .exactOptional(),
-    }),
+    z
+      .object({
+        key: someText(LABEL_KEY_LENGTH, 'The key of the label.'),
+        operator: z.enum(['In', 'NotIn', 'Exists', 'DoesNotExist']).describe('In, NotIn, Exists or DoesNotExist.'),
+        values: z
+          .array(text(LABEL_VALUE_LENGTH, 'A value.'))
+          .max(64)
+          .describe('The values for In and NotIn; empty otherwise.')
+          .exactOptional(),
+      })
+      .meta({
+        'x-kubernetes-validations': [
+          {
+            rule: "(self.operator in ['In', 'NotIn']) == (has(self.values) && size(self.values) > 0)",
+            message: 'In and NotIn take values, Exists and DoesNotExist take none',
+          },
+        ],
+      }),
   )
   .max(32)
   .describe('Requirements, all of which must hold.')

@@ -1,5 +1,7 @@
 import t from 'tap'
 import { type Cluster, startControlPlane } from '../../lab/cluster.ts'
+import { parseIp } from '../../src/addr/ip.ts'
+import { claimName } from '../../src/api/address-claim.ts'
 import { KINDS } from '../../src/api/kinds.ts'
 
 /** A pool as in the article that most users start from, with a status that somebody pasted along. */
@@ -88,9 +90,50 @@ const REFUSED: readonly { readonly name: string; readonly given: object; readonl
     message: /spec\.namespaces\[1\] in body must be of type string: "null"/,
   },
   {
-    name: 'a number in the selector',
-    given: eip('bad', { namespaceSelector: { a: 1 } }),
-    message: /spec\.namespaceSelector\.a in body must be of type string: "integer"/,
+    name: 'a number in the labels of a selector',
+    given: eip('bad', { namespaceSelector: { matchLabels: { a: 1 } } }),
+    message: /spec\.namespaceSelector\.matchLabels\.a in body must be of type string: "integer"/,
+  },
+  ...['namespaceSelector', 'serviceSelector'].flatMap((field) =>
+    [
+      { key: 'a', operator: 'In' },
+      { key: 'a', operator: 'NotIn', values: [] },
+      { key: 'a', operator: 'Exists', values: ['b'] },
+    ].map((requirement) => ({
+      name: `${field} with ${JSON.stringify(requirement)}`,
+      given: eip('bad', { [field]: { matchExpressions: [{ key: 'fine', operator: 'Exists' }, requirement] } }),
+      message: new RegExp(`spec\\.${field}\\.matchExpressions\\[1\\]: .*In and NotIn take values, Exists and DoesNotExist take none`),
+    })),
+  ),
+  {
+    name: 'a requirement on no key',
+    given: eip('bad', { serviceSelector: { matchExpressions: [{ key: '', operator: 'Exists' }] } }),
+    message: /spec\.serviceSelector\.matchExpressions\[0\]\.key in body should be at least 1 chars long/,
+  },
+  {
+    name: 'one address reserved twice',
+    given: eip('bad', { reservations: ['x', 'y'].map((name) => ({ address: '10.9.0.1', namespace: 'a', name })) }),
+    message: /spec\.reservations\[1\]: Duplicate value/,
+  },
+  {
+    name: 'a reservation for no Service',
+    given: eip('bad', { reservations: [{ address: '10.9.0.1', namespace: 'a', name: 'Not A Name' }] }),
+    message: /spec\.reservations\[0\]\.name in body should match/,
+  },
+  {
+    name: 'a quota below nothing',
+    given: eip('bad', { quota: { perNamespace: -1 } }),
+    message: /spec\.quota\.perNamespace in body should be greater than or equal to 0/,
+  },
+  {
+    name: 'an order that nobody knows',
+    given: eip('bad', { order: 'random' }),
+    message: /spec\.order: Unsupported value: "random": supported values: "first", "last", "least-recently-released", "hash"/,
+  },
+  {
+    name: '65 ranges',
+    given: eip('bad', { addresses: Array(65).fill('10.8.0.1') }),
+    message: /spec\.addresses: Too many: 65: must have at most 64 items/,
   },
   { name: 'an unknown field', given: eip('bad', { adress: '10.0.0.1' }), message: /strict decoding error: unknown field "spec\.adress"/ },
   {
@@ -137,6 +180,36 @@ const REFUSED: readonly { readonly name: string; readonly given: object; readonl
     name: 'an IPv6 claim under a short name',
     given: claim('fd00--1', { address: 'fd00::1' }),
     message: /the name of a claim is its address/,
+  },
+  ...(
+    [
+      ['fd00-0252-0000-0000-0000-0000-0000-0001', 'fd00:252::2'],
+      ['fd00-0252-0000-0000-0000-0000-0000-0001', 'fd00:252::1:1'],
+      ['fd00-0252-0000-0000-0000-0000-0000-0001', 'fd00:0252::1'],
+      ['fd00-0252-0000-0000-0000-0000-0000-0001', 'FD00:252::1'],
+      ['0000-0000-0000-0000-0000-0000-0000-0000', '::1'],
+      ['fd00-0001-0002-0003-0004-0005-0006-0007', 'fd00:1:2:3:4:5:6:8'],
+    ] as const
+  ).map(([name, address]) => ({
+    name: `${address} under the name of another address`,
+    given: claim(name, { address }),
+    message: /spec\.address: .*the name of a claim is its address, group by group/,
+  })),
+  ...['pool', '10.9.0', '10.9.0.256', '10.9.0.01'].map((address) => ({
+    name: `${address} for an address`,
+    given: claim(address, {}),
+    message: /spec\.address: .*the address of a claim is in canonical text/,
+  })),
+  {
+    name: 'a claim that nobody holds',
+    given: claim('10.9.0.3', { holders: [] }),
+    message: /spec\.holders in body should have at least 1 items/,
+  },
+  { name: 'a claim of no Eip', given: claim('10.9.0.3', { eip: '' }), message: /spec\.eip in body should be at least 1 chars long/ },
+  {
+    name: 'a port past the last',
+    given: claim('10.9.0.3', { holders: [{ namespace: 'a', name: 'x', uid: 'u1', ports: [{ protocol: 'TCP', port: 65_536 }] }] }),
+    message: /spec\.holders\[0\]\.ports\[0\]\.port in body should be less than or equal to 65535/,
   },
   {
     name: 'one holder twice',
@@ -231,6 +304,23 @@ t.test('the kinds on a real API server', async (t) => {
       eip('b', { protocol: 'layer2', interface: 'can_reach:10.251.0.1', priority: -5, usingKnownIPs: true }),
       eip('c', { address: '10.0.0.0/8' }),
       eip('d', { address: 'fd00:252::/64', interface: null, namespaces: null }),
+      eip('e', {
+        addresses: ['10.8.0.0/24', 'fd00:251::/120'],
+        exclude: ['10.8.0.1'],
+        avoidBuggyIPs: true,
+        autoAssign: false,
+        serviceSelector: { matchLabels: { a: 'b' }, matchExpressions: [{ key: 'c', operator: 'NotIn', values: ['d'] }] },
+        namespaceSelector: { matchExpressions: [{ key: 'c', operator: 'DoesNotExist' }] },
+        enforceNamespaces: true,
+        order: 'least-recently-released',
+        quota: { perNamespace: 0 },
+        reservations: [{ address: '10.8.0.9', namespace: 'a', name: 'x' }],
+        onShrink: 'evict',
+      }),
+      ...['::', '::1', 'fd00::', 'fd00:0:0:1::1', '1:0:2:3:4:5:6:7', '1::2'].map((address) => {
+        const ip = parseIp(address)
+        return claim(ip.ok ? claimName(ip.value) : address, { address })
+      }),
       eip(`long-${long(240)}`, {}),
       object('BgpConf', 'default', {
         as: 4_200_000_001,
