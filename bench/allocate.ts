@@ -9,6 +9,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Aim, type BenchResult, count, createProgress, readOptions } from './support/bench.ts'
 import { median, rounded, timed } from './support/figures.ts'
+import { HELD, type Held } from './support/held.ts'
 import { type BenchLab, withLab } from './support/lab.ts'
 import {
   createEip,
@@ -117,25 +118,19 @@ async function live(lab: BenchLab, services: number, held: Held): Promise<Stretc
   })
 }
 
-export interface Held {
-  readonly namespace: string
-  readonly eip: string
-  readonly range: string
-}
-
 const poolOf = (round: number): string => `10.${10 + round}.0.0/17`
 
 /** Measures; the Services of the last live round stay as `held`, with no allocator running. */
 export async function measure(lab: BenchLab, { services, rounds }: { readonly services: number; readonly rounds: number }) {
   const all = { floorWaiting: [] as Stretch[], waiting: [] as Stretch[], floorLive: [] as Stretch[], live: [] as Stretch[] }
-  let held: Held = { namespace: 'held', eip: 'held-0', range: poolOf(1) }
+  let held: Held = { ...HELD, services }
   for (let round = 0; round < rounds; round++) {
     const floor = await floors(lab, services)
     all.floorWaiting.push(floor.waiting)
     all.floorLive.push(floor.live)
     const allocator = await lab.startAllocator()
     all.waiting.push(await waiting(lab, services, `waiting-${round}`, poolOf(2 * round)))
-    held = { namespace: 'held', eip: `held-${round}`, range: poolOf(2 * round + 1) }
+    held = { ...HELD, services, eip: `held-${round}`, range: poolOf(2 * round + 1) }
     all.live.push(await live(lab, services, held))
     if (round === rounds - 1) await lab.eipShows(held.eip, services)
     else await removeServices(lab, held.namespace, { claimsLeft: 0 })

@@ -20,6 +20,8 @@ export interface Sightings {
   get(namespace: string, name: string): SeenService | undefined
   /** Resolves with the time (performance.now()) at which the watcher sees an address on the Service; the Service may not exist yet. */
   shown(namespace: string, name: string): Promise<number>
+  /** The same for whichever Service of the namespace is the next one that had no address and shows one. */
+  nextShown(namespace: string): Promise<number>
 }
 
 interface Watched {
@@ -39,6 +41,7 @@ const TIMEOUT_MS = 60_000
 /** Begins to follow an informer that has not started yet. */
 export function createSightings(services: Watched): Sightings {
   const tallies = new Map<string, { all: number; shown: number; refused: number }>()
+  /** By `namespace/name`, or by a namespace alone. */
   const waiting = new Map<string, (atMs: number) => void>()
   const countIn = (service: SeenService, by: 1 | -1): void => {
     const { namespace } = service.metadata
@@ -53,14 +56,18 @@ export function createSightings(services: Watched): Sightings {
     if (after === undefined) return
     countIn(after, 1)
     if (after.address === undefined) return
-    waiting.get(key)?.(performance.now())
-    waiting.delete(key)
+    const { namespace } = after.metadata
+    for (const met of before?.address === undefined ? [key, namespace] : [key]) {
+      waiting.get(met)?.(performance.now())
+      waiting.delete(met)
+    }
   })
   return {
     tally: (namespace) => tallies.get(namespace) ?? { all: 0, shown: 0, refused: 0 },
     in: (namespace) => [...services.values()].filter(({ metadata }) => metadata.namespace === namespace),
     get: (namespace, name) => services.get(`${namespace}/${name}`),
     shown: (namespace, name) => waitFor(waiting, `${namespace}/${name}`),
+    nextShown: (namespace) => waitFor(waiting, namespace),
   }
 }
 
