@@ -16,7 +16,12 @@ export const CLI_FLAGS = defineFlags({
     description: 'Only Services of this namespace; for explain, the namespace of a Service that is named without one.',
   },
   'all-namespaces': { kind: 'boolean', default: false, short: 'A', description: 'Services of all namespaces, which is the default.' },
-  all: { kind: 'boolean', default: false, description: 'Also addresses that nobody holds: reserved, excluded and set aside.' },
+  all: {
+    kind: 'boolean',
+    default: false,
+    description:
+      'Also what is left out otherwise: for addresses, those that nobody holds and nobody gets; for whatif, Services that keep theirs.',
+  },
   filename: {
     kind: 'string',
     default: '',
@@ -47,7 +52,7 @@ export type CliValues = FlagValues<typeof CLI_FLAGS>
 export type FlagName = keyof typeof CLI_FLAGS
 
 /** The flags of every verb. */
-export const COMMON_FLAGS: readonly FlagName[] = ['color', 'kubeconfig', 'context', 'openelb-namespace']
+export const EVERYWHERE_FLAGS: readonly FlagName[] = ['color', 'kubeconfig', 'context', 'openelb-namespace']
 
 /** The definitions of these flags, in the order of CLI_FLAGS. */
 export const flagsNamed = (names: readonly FlagName[]): FlagDefinitions =>

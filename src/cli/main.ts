@@ -13,11 +13,13 @@ import { type Command, readCommand } from './usage.ts'
 import type { Person, Verb } from './verb.ts'
 import { addresses } from './verbs/addresses.ts'
 import { doctor } from './verbs/doctor.ts'
+import { explain } from './verbs/explain.ts'
 import { pools } from './verbs/pools.ts'
 import { release } from './verbs/release.ts'
 import { status } from './verbs/status.ts'
+import { whatif } from './verbs/whatif.ts'
 
-const VERBS: readonly Verb[] = [status, pools, addresses, release, doctor]
+const VERBS: readonly Verb[] = [status, pools, addresses, explain, whatif, release, doctor]
 
 const person: Person = {
   read: (path) => (path === '-' ? text(process.stdin) : readFile(path, 'utf8')),

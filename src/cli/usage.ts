@@ -1,7 +1,7 @@
 /** From words to a verb: what is to be run, or what is to be printed instead. */
 import { formatFlags, parseFlags } from '../runtime/flags.ts'
 import { nearest } from '../runtime/nearest.ts'
-import { CLI_FLAGS, type CliValues, COMMON_FLAGS, flagsNamed } from './flags.ts'
+import { CLI_FLAGS, type CliValues, EVERYWHERE_FLAGS, flagsNamed } from './flags.ts'
 import type { Verb } from './verb.ts'
 
 export type Command =
@@ -31,7 +31,7 @@ export function readCommand(argv: readonly string[], verbs: readonly Verb[], ver
   const verb = verbs.find((candidate) => candidate.name === name)
   if (verb === undefined) return misuse(unknownVerb(name, verbs))
   if (wantsHelp) return { kind: 'print', text: verbUsage(verb), code: 0 }
-  const foreign = [...given].find((flag) => ![...verb.flags, ...COMMON_FLAGS].some((known) => known === flag))
+  const foreign = [...given].find((flag) => ![...verb.flags, ...EVERYWHERE_FLAGS].some((known) => known === flag))
   if (foreign !== undefined) return misuse(`${verb.name} takes no --${foreign}; see openelb ${verb.name} --help`)
   if (values.output === 'name' && verb.lists !== true) return misuse(`${verb.name} lists no objects, so it takes no --output=name`)
   return { kind: 'run', verb, words, values, given }
@@ -54,7 +54,7 @@ ${verbs.map(({ name, summary }) => `  ${name.padEnd(width)}   ${summary}`).join(
 openelb VERB --help says more. Exit codes: 0 all is well, 1 trouble or not found, 2 wrong usage.
 
 Flags of every verb:
-${formatFlags(flagsNamed(COMMON_FLAGS))}`
+${formatFlags(flagsNamed(EVERYWHERE_FLAGS))}`
 }
 
 function verbUsage({ synopsis, about, flags }: Verb): string {
@@ -64,5 +64,5 @@ ${synopsis.map((line) => `  openelb ${line}`).join('\n')}
 ${about}
 
 Flags:
-${formatFlags(flagsNamed([...flags, ...COMMON_FLAGS]))}`
+${formatFlags(flagsNamed([...flags, ...EVERYWHERE_FLAGS]))}`
 }

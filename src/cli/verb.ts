@@ -31,7 +31,7 @@ export interface Verb {
   readonly summary: string
   /** What it does, reads and means by its exit codes: for `openelb VERB --help`. */
   readonly about: string
-  /** Beside COMMON_FLAGS. */
+  /** Beside EVERYWHERE_FLAGS. */
   readonly flags: readonly FlagName[]
   /** Whether it lists objects, so that `-o name` has something to print. */
   readonly lists?: true
