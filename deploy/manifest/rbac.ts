@@ -54,7 +54,7 @@ export const ALLOCATOR_RIGHTS: Rights = {
   cluster: [
     { group: CORE, resources: ['services'], verbs: ['get', ...READ] },
     { group: CORE, resources: ['services/status'], verbs: ['patch'] },
-    { group: CORE, resources: ['namespaces'], verbs: READ },
+    { group: CORE, resources: ['namespaces', 'nodes'], verbs: READ },
     // Of an Eip itself only OpenELB's old finalizer is taken off, which its status does not carry.
     { group: GROUP, resources: ['eips'], verbs: [...READ, 'patch'] },
     { group: GROUP, resources: ['eips/status'], verbs: ['patch'] },

@@ -26,6 +26,10 @@ export interface FreshObjects<T extends Versioned> {
   isEcho(key: string, watched: T | undefined): boolean
   /** The watch delivered `watched` (undefined: a deletion). Older notes are dropped. */
   watched(key: string, watched: T | undefined): void
+  /** The API server says that the object of this uid is gone. */
+  drop(key: string, uid: string): void
+  /** All notes. */
+  values(): readonly T[]
   readonly size: number
 }
 
@@ -57,6 +61,10 @@ export function createFreshObjects<T extends Versioned>(): FreshObjects<T> {
       const own = written.get(key)
       if (own !== undefined && (watched === undefined || isStale(own, watched))) written.delete(key)
     },
+    drop(key, uid) {
+      if (written.get(key)?.metadata.uid === uid) written.delete(key)
+    },
+    values: () => [...written.values()],
     get size() {
       return written.size
     },

@@ -1,13 +1,13 @@
 /** The allocator's process: builds the graph, starts it, ends it. */
 import process from 'node:process'
 import type { AddressClaimObject } from '../api/address-claim.ts'
-import type { ConfigMapObject, NamespaceObject, ServiceObject } from '../api/core-objects.ts'
+import type { ConfigMapObject, NamespaceObject, NodeObject, ServiceObject } from '../api/core-objects.ts'
 import type { EipObject } from '../api/eip.ts'
 import { EVENT_COMPONENT, SETTINGS_CONFIG_MAP } from '../api/names.ts'
 import { type ApiClient, createApiClient } from '../kube/client.ts'
 import { createEventRecorder } from '../kube/events.ts'
 import { createInformer, type Informer } from '../kube/informer.ts'
-import { ADDRESS_CLAIMS, CONFIG_MAPS, EIPS, NAMESPACES, SERVICES } from '../kube/resources.ts'
+import { ADDRESS_CLAIMS, CONFIG_MAPS, EIPS, NAMESPACES, NODES, SERVICES } from '../kube/resources.ts'
 import { systemClock } from '../runtime/clock.ts'
 import { type Check, startHealthServer } from '../runtime/health.ts'
 import type { Logger } from '../runtime/logger.ts'
@@ -15,7 +15,7 @@ import { createMetrics, type Metrics } from '../runtime/metrics.ts'
 import { createProcessLogger, productVersion, runMain, UsageError } from '../runtime/process.ts'
 import { onShutdown } from '../runtime/shutdown.ts'
 import { type AllocatorConfig, readConfig } from './config.ts'
-import { projectClaim, projectEip, projectNamespace, projectService, projectSettings } from './projection.ts'
+import { projectClaim, projectEip, projectNamespace, projectNode, projectService, projectSettings } from './projection.ts'
 import { createAllocator } from './server.ts'
 
 runMain('openelb-controller', async () => {
@@ -68,6 +68,7 @@ function createInformers({ config, client, logger, metrics }: Base) {
   return {
     services: createInformer<ServiceObject>({ ...base, resource: SERVICES, project: projectService }),
     namespaces: createInformer<NamespaceObject>({ ...base, resource: NAMESPACES, project: projectNamespace }),
+    nodes: createInformer<NodeObject>({ ...base, resource: NODES, project: projectNode }),
     eips: createInformer<EipObject>({ ...base, resource: EIPS, project: projectEip }),
     claims: createInformer<AddressClaimObject>({ ...base, resource: ADDRESS_CLAIMS, project: projectClaim }),
     settings: createInformer<ConfigMapObject>({ ...base, resource: CONFIG_MAPS, ...settings }),

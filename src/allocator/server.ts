@@ -8,6 +8,7 @@ import type { Clock, Timer } from '../runtime/clock.ts'
 import type { Logger } from '../runtime/logger.ts'
 import type { Metrics } from '../runtime/metrics.ts'
 import type { AllocatorConfig } from './config.ts'
+import { countWrites } from './counted-store.ts'
 import { createKnowledge, type Knowledge, type Sources } from './knowledge.ts'
 import { type AllocatorMetrics, createAllocatorMetrics } from './metrics.ts'
 import { type Session, startSession } from './session.ts'
@@ -33,11 +34,13 @@ export interface Allocator {
 }
 
 const SIZES_PERIOD_MS = 5000
+/** How long what is in flight may take at the end: all of close() has less time than a Pod has to end. */
+const END_WAIT_MS = 2000
 
 /** Creates the allocator. The informers are started and closed by the caller. */
 export function createAllocator(options: AllocatorOptions): Allocator {
   const { config, clock, logger, metrics: registry } = options
-  const knowledge = createKnowledge(options.informers, config.namespace)
+  const knowledge = createKnowledge(options.informers, config.namespace, { nowMs: clock.nowMs, unset: config.settings })
   const metrics = createAllocatorMetrics(registry)
   const closing = new AbortController()
   const terms = createTerms({ ...options, knowledge, allocatorMetrics: metrics })
@@ -60,7 +63,8 @@ export function createAllocator(options: AllocatorOptions): Allocator {
       closed ??= (async () => {
         closing.abort()
         sizes.cancel()
-        await terms.end()
+        // What takes longer is cut off: the end of leading aborts its requests, and the Lease is free for another replica.
+        await within(clock, END_WAIT_MS, terms.end())
         await election?.close()
         await farewell.close()
         knowledge.close()
@@ -101,7 +105,7 @@ function createTerms(options: AllocatorOptions & { knowledge: Knowledge; allocat
       signal.addEventListener('abort', () => writes.abort(signal.reason), { once: true })
       session = startSession({
         knowledge,
-        store: createStore(client, writes.signal),
+        store: countWrites(createStore(client, writes.signal), metrics.wrote),
         events,
         clock,
         logger,
@@ -166,6 +170,13 @@ function watchOwnEnd({ config, client, informers, clock, logger }: AllocatorOpti
       ended.abort()
     },
   }
+}
+
+/** Waits for `work`, but no longer than `ms`. */
+async function within(clock: Clock, ms: number, work: Promise<void>): Promise<void> {
+  const enough = new AbortController()
+  await Promise.race([work, clock.sleep(ms, enough.signal).catch(() => undefined)])
+  enough.abort()
 }
 
 /** Calls `fn` again and again, until cancelled. */

@@ -1,18 +1,24 @@
 /** One term of leading: from the moment the Lease is ours to the moment it is not. */
-import type { Ip } from '../addr/ip.ts'
+import { parseIp } from '../addr/ip.ts'
 import type { EventRecorder } from '../kube/events.ts'
 import { createReconcileLoop, type ReconcileLoop } from '../kube/reconcile-loop.ts'
 import type { RefusalCode } from '../policy/refusal.ts'
-import { backoffDelayMs } from '../runtime/backoff.ts'
 import type { Clock } from '../runtime/clock.ts'
-import { describeError, type Logger } from '../runtime/logger.ts'
+import type { Logger } from '../runtime/logger.ts'
 import type { Metrics } from '../runtime/metrics.ts'
+import { startAudit } from './audit.ts'
 import { createEipReconcile } from './eip/reconcile.ts'
+import { createExpiry, type Expiry } from './expiry.ts'
+import { runFirstPass } from './first-pass.ts'
 import type { Knowledge } from './knowledge.ts'
+import { isOpening } from './openings.ts'
 import { createServiceReconcile } from './reconcile.ts'
+import { createRemembered, type Remembered } from './remembered.ts'
+import { createRoomLine, type RoomLine } from './room-line.ts'
+import { serviceKey } from './service-key.ts'
 import { rememberedAddresses, startPhases } from './start-order.ts'
 import type { Store } from './store.ts'
-import { createWaiters, type Happening, type Waiters } from './waiters.ts'
+import { createWaiters, freeAgain, type Opening, type Waiters } from './waiters.ts'
 
 export interface SessionOptions {
   readonly knowledge: Knowledge
@@ -41,9 +47,6 @@ export interface Session {
 const CONCURRENCY = 16
 const EIP_CONCURRENCY = 4
 const MAX_BACKOFF_MS = 30_000
-/** Tries of one key in the first pass, before the loop goes on with it. */
-const FIRST_PASS_TRIES = 5
-const AUDIT_PERIOD_MS = 60_000
 /** Reasons to leave a Service alone that an Eip or a setting can change. */
 const CURABLE = new Set(['no-default-eip', 'not-opted-in', 'served-by-another'])
 
@@ -52,22 +55,21 @@ export function startSession(options: SessionOptions): Session {
   const { knowledge, clock, logger } = options
   const over = new AbortController()
   options.signal.addEventListener('abort', () => over.abort(options.signal.reason), { once: true })
-  const shared = { logger, clock, maxBackoffMs: MAX_BACKOFF_MS, ...(options.metrics && { metrics: options.metrics }) }
-  const waiters = createWaiters()
-  const left = new Set<string>()
-  const remembered = new Map<string, readonly Ip[]>(rememberedAddresses(knowledge.eips()))
-  const { work, wake } = createServiceWork(options, { waiters, left, remembered, add: (key) => services.add(key) })
-  const services: ReconcileLoop = createReconcileLoop({ ...shared, name: 'services', concurrency: CONCURRENCY, reconcile: work })
-  const eips: ReconcileLoop = createReconcileLoop({
-    ...shared,
-    name: 'eips',
-    concurrency: EIP_CONCURRENCY,
-    reconcile: createEipReconcile({ ...options, onLook: options.onEip, again: (name, ms) => eips.addAfter(name, ms) }),
-  })
-  listen(knowledge, { services, eips, left, wake, logger })
-  const audit = startAudit(options, services)
-  const started = firstPass({ ...options, signal: over.signal }, { work, remembered, later: services.add }).then(() => {
-    remembered.clear()
+  knowledge.recall()
+  const desk = createDesk(options)
+  const { waiters, services, eips, remembered, work } = desk
+  const expiry = createExpiry(clock, { nextMs: knowledge.setAside.nextMs, expire: knowledge.expireSetAside })
+  listen(knowledge, { ...desk, expiry, logger })
+  expiry.arm()
+  const audit = startAudit({ ...options, add: services.add })
+  const phases = startPhases(knowledge, remembered.notes)
+  const pass = runFirstPass({ phases, work, later: services.add, concurrency: CONCURRENCY, clock, logger, signal: over.signal })
+  const startedMs = clock.monotonicMs()
+  const started = pass.done.then(() => {
+    const tookMs = Math.round(clock.monotonicMs() - startedMs)
+    logger.info('first pass done', { services: phases.flat().length, claims: knowledge.ledger.size, tookMs })
+    // What is noted for Services that are gone, or that nobody has to look at.
+    for (const key of [...remembered.notes.keys()]) if (!pass.unfinished.has(key)) desk.settle(key)
     for (const eip of knowledge.eips()) eips.add(eip.metadata.name)
     services.start()
     eips.start()
@@ -84,168 +86,109 @@ export function startSession(options: SessionOptions): Session {
     async close() {
       knowledge.listen(undefined)
       audit.stop()
+      expiry.stop()
       over.abort(new Error('the term is over'))
-      closed ??= Promise.all([services.close(), eips.close(), started.catch(() => undefined)])
+      for (const key of [...remembered.notes.keys()]) remembered.settle(key)
+      closed ??= Promise.all([services.close(), eips.close(), pass.settled()])
       await closed
     },
   }
 }
 
-interface ServiceWork {
+/** Who works, and who waits. */
+interface Desk {
   readonly waiters: Waiters
-  readonly left: Set<string>
-  readonly remembered: ReadonlyMap<string, readonly Ip[]>
-  readonly add: (key: string) => void
-}
-
-/** One look at a Service, with what follows from it for those who wait. */
-function createServiceWork(options: SessionOptions, { waiters, left, remembered, add }: ServiceWork) {
-  const line = createRoomLine(options.knowledge, waiters, add)
-  const reconcile = createServiceReconcile({
-    ...options,
-    waiters,
-    remembered,
-    onLeft(key, reason) {
-      if (CURABLE.has(reason)) left.add(key)
-    },
-    onUnclaimed: (address, eip) => line.wake({ kind: 'released', address, pools: [eip] }),
-  })
-  const work = async (key: string): Promise<void> => {
-    left.delete(key)
-    try {
-      await reconcile(key)
-    } finally {
-      line.worked(key)
-    }
-  }
-  return { work, wake: line.wake }
-}
-
-interface Listening {
+  readonly line: RoomLine
   readonly services: ReconcileLoop
   readonly eips: ReconcileLoop
   /** Services left alone that an Eip or a setting can make ours. */
   readonly left: Set<string>
-  readonly wake: (happening: Happening) => void
-  readonly logger: Logger
+  readonly remembered: Remembered
+  /** One look at a Service. */
+  readonly work: (key: string) => Promise<void>
+  /** The notes of a Service have done their work. */
+  readonly settle: (key: string) => void
 }
 
-function listen(knowledge: Knowledge, { services, eips, left, wake, logger }: Listening): void {
+function createDesk(options: SessionOptions): Desk {
+  const { knowledge, clock, logger } = options
+  const shared = { logger, clock, maxBackoffMs: MAX_BACKOFF_MS, ...(options.metrics && { metrics: options.metrics }) }
+  const waiters = createWaiters((pool) => eips.add(pool))
+  const isOpen = (opening: Opening): boolean => isOpening(opening, knowledge)
+  const line = createRoomLine({ waiters, isOpen, add: (key) => services.add(key) })
+  const remembered = createRemembered(rememberedAddresses(knowledge.eips()), knowledge.ledger)
+  const left = new Set<string>()
+  const settle = (key: string): void => {
+    for (const ip of remembered.settle(key)) if (!knowledge.ledger.isTaken(ip)) line.wake(freeAgain(ip, knowledge.pools))
+  }
+  const work = createServiceWork(options, { waiters, left, remembered, line, settle })
+  const services: ReconcileLoop = createReconcileLoop({ ...shared, name: 'services', concurrency: CONCURRENCY, reconcile: work })
+  const look = createEipReconcile({ ...options, waiters, onLook: options.onEip, again: (name, ms) => eips.addAfter(name, ms) })
+  const eips: ReconcileLoop = createReconcileLoop({ ...shared, name: 'eips', concurrency: EIP_CONCURRENCY, reconcile: look })
+  return { waiters, line, services, eips, left, remembered, work, settle }
+}
+
+/** One look at a Service, with what follows from it for those who wait. */
+function createServiceWork(
+  options: SessionOptions,
+  { waiters, left, remembered, line, settle }: Pick<Desk, 'waiters' | 'left' | 'remembered' | 'line' | 'settle'>,
+): (key: string) => Promise<void> {
+  const { knowledge } = options
+  const reconcile = createServiceReconcile({
+    ...options,
+    waiters,
+    remembered: remembered.notes,
+    onLeft(key, reason) {
+      if (CURABLE.has(reason)) left.add(key)
+    },
+    onUnclaimed(address) {
+      const ip = parseIp(address)
+      if (ip.ok) line.wake(freeAgain(ip.value, knowledge.pools))
+    },
+  })
+  return oneAtATime(async (key) => {
+    left.delete(key)
+    try {
+      await reconcile(key)
+      settle(key)
+    } finally {
+      line.worked(key)
+    }
+  })
+}
+
+/** The first pass may still be at work on a key that the loop begins with: the two must not decide at the same time. */
+function oneAtATime(work: (key: string) => Promise<void>): (key: string) => Promise<void> {
+  const running = new Map<string, Promise<void>>()
+  return async (key) => {
+    await running.get(key)?.catch(() => undefined)
+    const run = work(key)
+    running.set(key, run)
+    try {
+      await run
+    } finally {
+      if (running.get(key) === run) running.delete(key)
+    }
+  }
+}
+
+function listen(
+  knowledge: Knowledge,
+  { services, eips, left, line, expiry, logger }: Pick<Desk, 'services' | 'eips' | 'left' | 'line'> & { expiry: Expiry; logger: Logger },
+): void {
   knowledge.listen({
     service: services.add,
     eip: eips.add,
     happened(happening) {
-      wake(happening)
+      line.wake(happening)
       if (happening.kind === 'pool-changed') for (const key of left) services.add(key)
+      // Its address may have been set aside.
+      if (happening.kind === 'released') expiry.arm()
     },
     everything() {
-      for (const { metadata } of knowledge.services()) services.add(`${metadata.namespace ?? ''}/${metadata.name}`)
+      for (const { metadata } of knowledge.services()) services.add(serviceKey(metadata))
+      for (const { metadata } of knowledge.eips()) eips.add(metadata.name)
     },
     badSettings: (message) => logger.warn(`the settings stay as they were: ${message}`),
   })
-}
-
-/**
- * Wakes those who wait for room one at a time: whoever was woken for a pool calls the next one when it is done, as long as there is room.
- */
-function createRoomLine(knowledge: Knowledge, waiters: Waiters, add: (key: string) => void) {
-  const wokenFor = new Map<string, readonly string[]>()
-  function callNext(pool: string): void {
-    const state = knowledge.pools.get(pool)
-    if (state === undefined || state.kind === 'invalid' || knowledge.ledger.firstFree(state.pool.range, '') === undefined) return
-    const key = waiters.next(pool)
-    if (key === undefined) return
-    wokenFor.set(key, [pool])
-    add(key)
-  }
-  return {
-    wake(happening: Happening): void {
-      for (const key of waiters.wake(happening)) {
-        if (happening.kind === 'released') wokenFor.set(key, happening.pools)
-        add(key)
-      }
-    },
-    worked(key: string): void {
-      const pools = wokenFor.get(key) ?? []
-      wokenFor.delete(key)
-      for (const pool of pools) callNext(pool)
-    },
-  }
-}
-
-/**
- * Services that have or show addresses come first, then those that ask for a certain one, then all others: so no free choice takes what
- * belongs to somebody. Each group is done before the next begins.
- */
-async function firstPass({ knowledge, clock, logger, signal }: SessionOptions, { work, remembered, later }: FirstPass): Promise<void> {
-  const startedMs = clock.monotonicMs()
-  const phases = startPhases(knowledge, remembered)
-  const tries = { work, later, clock, logger, signal }
-  for (const keys of phases) await inParallel(keys, (key) => tryHard(key, tries))
-  const services = phases.reduce((sum, keys) => sum + keys.length, 0)
-  logger.info('first pass done', { services, claims: knowledge.ledger.size, tookMs: Math.round(clock.monotonicMs() - startedMs) })
-}
-
-interface FirstPass {
-  readonly work: (key: string) => Promise<void>
-  readonly remembered: ReadonlyMap<string, readonly Ip[]>
-  /** Takes the keys that did not come to an end. */
-  readonly later: (key: string) => void
-}
-
-/** Tries a key a few times. After that it goes on in the loop: one Service that cannot be written must not stop all the others. */
-async function tryHard(
-  key: string,
-  { work, later, clock, logger, signal }: Omit<FirstPass, 'remembered'> & Pick<SessionOptions, 'clock' | 'logger' | 'signal'>,
-): Promise<void> {
-  for (let attempt = 1; attempt <= FIRST_PASS_TRIES; attempt++) {
-    signal.throwIfAborted()
-    try {
-      return await work(key)
-    } catch (error) {
-      signal.throwIfAborted()
-      logger.warn(`first pass: ${describeError(error)}`, { service: key, attempt })
-      await clock.sleep(backoffDelayMs({ attempt, baseMs: 100, maxMs: 2000, random: Math.random }), signal)
-    }
-  }
-  later(key)
-}
-
-async function inParallel(keys: readonly string[], work: (key: string) => Promise<void>): Promise<void> {
-  const queue = keys.values()
-  const worker = async (): Promise<void> => {
-    for (const key of queue) await work(key)
-  }
-  await Promise.all(Array.from({ length: Math.min(CONCURRENCY, keys.length) }, worker))
-}
-
-/** Asks about claims that only our own writes know of: one that was deleted while the watch was down would be held for ever. */
-function startAudit({ knowledge, store, clock, logger }: SessionOptions, services: ReconcileLoop) {
-  let stopped = false
-  let timer = clock.setTimer(AUDIT_PERIOD_MS, run)
-  let suspects = new Set<string>()
-  function run(): void {
-    const unconfirmed = knowledge.unconfirmed()
-    const twice = unconfirmed.filter(({ claim }) => suspects.has(claim.metadata.uid))
-    suspects = new Set(unconfirmed.map(({ claim }) => claim.metadata.uid))
-    const check = async (): Promise<void> => {
-      for (const holding of twice) {
-        const found = await store.findClaim(holding.claim.metadata.name)
-        if (found?.metadata.uid === holding.claim.metadata.uid) continue
-        knowledge.noteClaimGone(holding)
-        for (const { namespace, name } of holding.claim.spec.holders) services.add(`${namespace}/${name}`)
-      }
-    }
-    check()
-      .catch((error: unknown) => logger.warn(`audit of the ledger: ${describeError(error)}`))
-      .finally(() => {
-        if (!stopped) timer = clock.setTimer(AUDIT_PERIOD_MS, run)
-      })
-  }
-  return {
-    stop() {
-      stopped = true
-      timer.cancel()
-    },
-  }
 }

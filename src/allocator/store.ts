@@ -5,10 +5,10 @@ import { Eip, type EipObject } from '../api/eip.ts'
 import type { ApiClient } from '../kube/client.ts'
 import { deleteObject, findObject, patchObject } from '../kube/objects.ts'
 import { ADDRESS_CLAIMS, EIPS, resourcePath, SERVICES } from '../kube/resources.ts'
-import type { StatusPatch } from './eip-status.ts'
 import type { Holding } from './ledger.ts'
 import { projectClaim, projectEip, projectService, type Received } from './projection.ts'
 import type { ServicePatch } from './service-status.ts'
+import type { StatusPatch } from './status-patch.ts'
 
 /** Rejections are ApiErrors. `undefined` stands for an object that is not there. */
 export interface Store {
@@ -17,6 +17,8 @@ export interface Store {
   findClaim(name: string): Promise<AddressClaimObject | undefined>
   /** Rejects with reason Conflict unless `holding` is the stored version. */
   amendClaim(holding: Holding, spec: AddressClaimSpec): Promise<AddressClaimObject>
+  /** Makes a new version of the claim without changing what it says. Rejects with reason Conflict unless `holding` is the stored version. */
+  touchClaim(holding: Holding, now: string): Promise<AddressClaimObject>
   /** Rejects with reason Conflict unless `holding` is the stored version. */
   deleteClaim(holding: Holding): Promise<'deleted' | 'not-found'>
   findService(ref: ServiceRef): Promise<ServiceObject | undefined>
@@ -30,6 +32,9 @@ export interface ServiceRef {
   readonly namespace: string
   readonly name: string
 }
+
+/** Annotation of a claim that its Service came back to: what was decided about the former version of it is void. */
+const RETURNED_AT = 'openelb.io/returned-at'
 
 /** Strategic merge: conditions merge by type, and finalizers go one by one. Only Kubernetes' own kinds know it. */
 const STRATEGIC_MERGE = 'application/strategic-merge-patch+json'
@@ -51,6 +56,11 @@ export function createStore(client: ApiClient, signal: AbortSignal): Store {
       const { name, uid, resourceVersion } = claim.metadata
       // A merge patch keeps a field that it does not mention; null takes it off.
       const patch = { metadata: { uid, resourceVersion }, spec: { ...spec, interface: spec.interface ?? null } }
+      return projectClaim(await patchObject<Received>(client, ADDRESS_CLAIMS, { name }, patch, { type: 'merge', ...call }))
+    },
+    async touchClaim({ claim }, now) {
+      const { name, uid, resourceVersion } = claim.metadata
+      const patch = { metadata: { uid, resourceVersion, annotations: { [RETURNED_AT]: now } } }
       return projectClaim(await patchObject<Received>(client, ADDRESS_CLAIMS, { name }, patch, { type: 'merge', ...call }))
     },
     deleteClaim({ claim }) {

@@ -14,9 +14,6 @@ export const CLAIM_HISTORY_LENGTH = 8
 /** How many Services may hold one address together. */
 export const HOLDERS_MAX = 64
 
-/** The condition by which a speaker says that somebody else on the network uses the address. */
-export const ADDRESS_CONFLICT = 'AddressConflict'
-
 const PROTOCOLS_OF_PORTS = ['TCP', 'UDP', 'SCTP'] as const
 
 const HolderSchema = z

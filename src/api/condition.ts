@@ -4,6 +4,9 @@ import { int64, text, timestamp } from './fields.ts'
 
 export type { Condition }
 
+/** The condition of a claim by which a speaker says that somebody else on the network uses the address. */
+export const ADDRESS_CONFLICT = 'AddressConflict'
+
 /** The schema of one entry of `status.conditions`, with the field rules of metav1.Condition. */
 export const ConditionSchema = z
   .object({

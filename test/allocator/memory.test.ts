@@ -8,14 +8,15 @@ import {
   projectClaim,
   projectEip,
   projectNamespace,
+  projectNode,
   projectService,
   projectSettings,
   type Received,
 } from '../../src/allocator/projection.ts'
 import { rememberedAddresses, startPhases } from '../../src/allocator/start-order.ts'
-import { createWaiters } from '../../src/allocator/waiters.ts'
+import { createWaiters, openingsOf } from '../../src/allocator/waiters.ts'
 import type { AddressClaimObject } from '../../src/api/address-claim.ts'
-import type { ConfigMapObject, KubernetesObject, NamespaceObject, ServiceObject } from '../../src/api/core-objects.ts'
+import type { ConfigMapObject, KubernetesObject, NamespaceObject, NodeObject, ServiceObject } from '../../src/api/core-objects.ts'
 import type { EipObject } from '../../src/api/eip.ts'
 import { EIP_NAME, OPT_IN } from '../../src/api/service-annotations.ts'
 import { claim, eip, ip, NOW, service } from '../support/allocator-objects.ts'
@@ -82,14 +83,15 @@ t.test('the ledger', async (t) => {
   t.ok(ledger.reserve(ip('10.0.0.0')))
   t.notOk(ledger.reserve(ip('10.0.0.0')), 'set aside once')
   const range = { family: 'IPv4', first: ip('10.0.0.0').value, last: ip('10.0.0.3').value } as const
-  t.same(ledger.firstFree(range, 'uid-x'), ip('10.0.0.2'))
+  t.same([ledger.firstFree(range), ledger.lastFree(range)], [ip('10.0.0.2'), ip('10.0.0.3')])
+  t.same(ledger.firstFree({ ...range, last: range.first + 1n }), undefined)
   ledger.note('uid-y', [ip('10.0.0.2')])
-  t.same(ledger.firstFree(range, 'uid-x'), ip('10.0.0.3'), 'what another Service shows is not free')
-  t.same(ledger.firstFree(range, 'uid-y'), ip('10.0.0.2'), 'but its own is')
-  t.equal(ledger.firstFree({ ...range, last: range.first + 2n }, 'uid-x'), undefined)
+  t.ok(ledger.isShownByAnother(ip('10.0.0.2'), 'uid-x'))
+  t.notOk(ledger.isShownByAnother(ip('10.0.0.2'), 'uid-y'), 'its own is no other')
   ledger.note('uid-y', [])
+  t.notOk(ledger.isShownByAnother(ip('10.0.0.2'), 'uid-x'))
   ledger.unreserve(ip('10.0.0.0'))
-  t.same(ledger.firstFree(range, 'uid-x'), ip('10.0.0.0'))
+  t.same(ledger.firstFree(range), ip('10.0.0.0'))
   ledger.unreserve(ip('10.0.0.1'))
   t.ok(ledger.isTaken(ip('10.0.0.1')), 'what is held stays so')
 
@@ -110,12 +112,18 @@ t.test('the ledger', async (t) => {
 })
 
 t.test('who waits for what', async (t) => {
-  const waiters = createWaiters()
+  const counted: string[] = []
+  const waiters = createWaiters((pool) => counted.push(pool))
   const full = (pool: string) => [{ on: 'pool', pool }, { on: 'released-in', pool }, { on: 'any-pool' }] as const
+  const room = (pool: string, family: 'IPv4' | 'IPv6' = 'IPv4') => ({ kind: 'room', pool, family }) as const
   for (const key of ['a', 'b', 'c']) waiters.wait(key, 'PoolExhausted', full('p'))
-  waiters.wait('asks', 'AddressTaken', [{ on: 'address-released', address: '10.0.0.1' }])
+  waiters.wait('asks', 'AddressTaken', [
+    { on: 'address-released', address: '10.0.0.1' },
+    { on: 'service', service: 'default/x' },
+  ])
   waiters.wait('named', 'PoolNotFound', [{ on: 'pool', pool: 'q' }])
   waiters.wait('ns', 'NoDefaultPool', [{ on: 'namespace', namespace: 'n' }])
+  waiters.wait('near', 'AddressOfNode', [{ on: 'node', node: 'n1' }])
   t.same(
     [...waiters.countByCode()],
     [
@@ -123,18 +131,34 @@ t.test('who waits for what', async (t) => {
       ['AddressTaken', 1],
       ['PoolNotFound', 1],
       ['NoDefaultPool', 1],
+      ['AddressOfNode', 1],
     ],
   )
-  t.same(waiters.poolsOf('a'), ['p'])
-  t.same(waiters.wake({ kind: 'released', address: '10.0.0.1', pools: ['p'] }), ['asks', 'a'], 'who asked for it, and the first in line')
-  t.equal(waiters.next('p'), 'b')
+  t.same([waiters.countFor('p'), waiters.countFor('q'), counted], [3, 0, ['p', 'p', 'p']])
+  const released = { kind: 'released', address: '10.0.0.1', family: 'IPv4', pools: ['p'], namespaces: ['n'] } as const
+  t.same(waiters.wake(released), ['asks'], 'at once only who asked for that very address')
+  t.same(openingsOf(released), [room('p'), { kind: 'quota', pool: 'p', namespace: 'n' }])
+  t.equal(waiters.next(room('p')), 'a')
+  t.same([waiters.countFor('p'), counted.length], [2, 4])
   waiters.wait('c', 'PoolExhausted', full('p'))
+  const ticket = waiters.ticket
   waiters.wait('d', 'PoolExhausted', full('p'))
-  t.equal(waiters.next('p'), 'c', 'each wait is in the line once')
-  t.equal(waiters.next('none'), undefined)
+  t.equal(waiters.next(room('p', 'IPv6')), 'b', 'whoever names no family takes any')
+  t.equal(waiters.next(room('p'), ticket), 'c')
+  t.equal(waiters.next(room('p'), ticket), undefined, 'nobody who came later')
+  t.equal(waiters.next(room('none')), undefined)
+  waiters.wait('six', 'DualStackIncomplete', [{ on: 'released-in', pool: 'p', family: 'IPv6' }])
+  waiters.wait('tenant', 'QuotaExceeded', [{ on: 'quota', pool: 'p', namespace: 'n' }])
+  t.same([waiters.next(room('p')), waiters.next(room('p'))], ['d', undefined], 'no IPv4 address is of use to it')
+  t.equal(waiters.next(room('p', 'IPv6')), 'six')
+  t.equal(waiters.next({ kind: 'quota', pool: 'p', namespace: 'n' }), 'tenant')
+  waiters.wait('d', 'PoolExhausted', full('p'))
   t.same(waiters.wake({ kind: 'namespace-changed', namespace: 'n' }), ['ns'])
+  t.same(waiters.wake({ kind: 'node-changed', node: 'n1' }), ['near'])
   t.same(waiters.wake({ kind: 'pool-changed', pool: 'q' }), ['named', 'd'], 'its own Eip, and any Eip')
   t.equal(waiters.size, 0)
+  waiters.wait('e', 'PortClash', [{ on: 'service', service: 'default/x' }])
+  t.same(waiters.wake({ kind: 'service-changed', service: 'default/x' }), ['e'])
   waiters.wait('e', 'PoolNotFound', [{ on: 'pool', pool: 'q' }])
   waiters.leave('e')
   t.same(waiters.wake({ kind: 'pool-changed', pool: 'q' }), [])
@@ -144,6 +168,7 @@ function knowledgeOf() {
   const sources = {
     services: watchedMap<ServiceObject>(),
     namespaces: watchedMap<NamespaceObject>(),
+    nodes: watchedMap<NodeObject>(),
     eips: watchedMap<EipObject>(),
     claims: watchedMap<AddressClaimObject>(),
     settings: watchedMap<ConfigMapObject>(),
@@ -169,7 +194,7 @@ t.test('what a change concerns', async (t) => {
   sources.eips.set('p', { ...eip('p', '10.0.0.0/30'), status: { ready: true } })
   t.same(news(), ['eip p'], 'a status decides nothing')
   sources.services.set('default/a', service('a'))
-  t.same(news(), ['service default/a'])
+  t.same(news(), ['service default/a', '{"kind":"service-changed","service":"default/a"}'])
   sources.claims.set('10.0.0.1', claim('10.0.0.1', 'p', 'a'))
   t.same(news(), ['eip p', 'service default/a'])
   sources.eips.set('p', eip('p', '10.0.0.0/30', { protocol: 'vip', interface: 'eth0' }))
@@ -180,7 +205,12 @@ t.test('what a change concerns', async (t) => {
   sources.services.set('default/a', written)
   t.same(news(), [], 'an echo of our own write')
   sources.claims.set('10.0.0.1', undefined)
-  t.same(news(), ['eip p', '{"kind":"released","address":"10.0.0.1","pools":["p"]}', 'service default/a'])
+  t.same(news(), [
+    'eip p',
+    '{"kind":"released","address":"10.0.0.1","family":"IPv4","pools":["p"],"namespaces":["default"]}',
+    '{"kind":"service-changed","service":"default/a"}',
+    'service default/a',
+  ])
   sources.services.set('default/a', undefined)
   t.ok(knowledge.sawEnd('uid-a'))
   knowledge.noteService(at(written, '3'))
@@ -213,7 +243,7 @@ t.test('what a change concerns', async (t) => {
   const made = claim('10.0.0.2', 'p', 'b')
   knowledge.noteClaim(made)
   t.same(
-    knowledge.unconfirmed().map(({ address }) => address),
+    knowledge.unconfirmed().holdings.map(({ address }) => address),
     ['10.0.0.2'],
   )
   const holding = knowledge.ledger.byName('10.0.0.2')
@@ -226,7 +256,7 @@ t.test('what a change concerns', async (t) => {
   knowledge.close()
   t.same(
     Object.values(sources).map(({ listeners }) => listeners.size),
-    [0, 0, 0, 0, 0],
+    [0, 0, 0, 0, 0, 0],
   )
 })
 
@@ -262,28 +292,52 @@ t.test('in which order a start looks at Services', async (t) => {
 
 t.test('what is kept in memory', async (t) => {
   const raw = (object: object): Received => object as Received
-  const annotations = { [OPT_IN]: 'openelb', 'kubectl.kubernetes.io/last-applied-configuration': 'x'.repeat(9999) }
+  const annotations = {
+    [OPT_IN]: 'openelb',
+    'kubectl.kubernetes.io/last-applied-configuration': 'x'.repeat(9999),
+    'metallb.io/allow-shared-ip': 'key',
+    'kube-vip.io/ignore': 'true',
+  }
+  const { 'kubectl.kubernetes.io/last-applied-configuration': _, ...read } = annotations
   const labels = { [EIP_NAME]: 'p', app: 'x' }
   const big = { ...service('s'), metadata: { ...service('s').metadata, annotations, labels, generation: 3, finalizers: ['f'] } }
   const ports = [{ name: 'web', protocol: 'TCP', port: 80, targetPort: 8080, nodePort: 30_000 }]
-  const lean = projectService(
-    raw({
-      ...big,
-      spec: { ...big.spec, ports, ipFamilies: ['IPv4'], selector: { a: 'b' }, loadBalancerIP: '10.0.0.1', loadBalancerClass: 'c' },
-    }),
-  )
-  t.same(lean.metadata.annotations, { [OPT_IN]: 'openelb' })
-  t.same(lean.metadata.labels, { [EIP_NAME]: 'p' })
+  const spec = { ...big.spec, ports, ipFamilies: ['IPv4'], ipFamilyPolicy: 'SingleStack', selector: { a: 'b' }, loadBalancerIP: '10.0.0.1' }
+  const lean = projectService(raw({ ...big, spec: { ...spec, loadBalancerClass: 'c', externalTrafficPolicy: 'Cluster' } }))
+  t.same(lean.metadata.annotations, read)
+  t.same(lean.metadata.labels, labels, 'any label may select an Eip')
   t.same(lean.spec, {
     type: 'LoadBalancer',
     loadBalancerClass: 'c',
     loadBalancerIP: '10.0.0.1',
     ipFamilies: ['IPv4'],
+    ipFamilyPolicy: 'SingleStack',
     ports: [{ name: 'web', protocol: 'TCP', port: 80 }],
   })
-  t.same(projectService(raw({ ...big, spec: { type: 'ClusterIP', ports } })).spec, { type: 'ClusterIP' })
-  const owned = { ...claim('10.0.0.1', 'p', 'a'), status: { owner: { node: 'n' }, history: [1, 2], conditions: [] } }
-  t.same(projectClaim(raw(owned)).status, { owner: { node: 'n' } })
+  t.match(projectService(raw({ ...big, spec: { ...spec, externalTrafficPolicy: 'Local' } })).spec, {
+    externalTrafficPolicy: 'Local',
+    selector: { a: 'b' },
+  })
+  const plain = projectService(raw({ ...big, spec: { type: 'ClusterIP', ports, externalTrafficPolicy: 'Local' } }))
+  t.same([plain.spec, plain.metadata.labels], [{ type: 'ClusterIP' }, { [EIP_NAME]: 'p' }])
+  const foreign = { type: 'Other', status: 'True', reason: 'R', message: '', lastTransitionTime: NOW }
+  const status = { loadBalancer: { ingress: [{ ip: '10.0.0.1', ipMode: 'VIP', ports: [] }] }, conditions: [foreign] }
+  t.same(projectService(raw({ ...big, status })).status, { loadBalancer: { ingress: [{ ip: '10.0.0.1' }] } })
+  t.equal(projectService(raw({ ...big, status: { loadBalancer: {} } })).status, undefined)
+  const conflict = { ...foreign, type: 'AddressConflict' }
+  const owned = {
+    ...claim('10.0.0.1', 'p', 'a'),
+    status: { phase: 'Active', owner: { node: 'n' }, history: [1], conditions: [foreign, conflict] },
+  }
+  t.same(projectClaim(raw(owned)).status, { phase: 'Active', owner: { node: 'n' }, conditions: [conflict] })
+  t.equal(projectClaim(raw({ ...owned, status: { history: [1], conditions: [foreign] } })).status, undefined)
+  const addresses = [
+    { type: 'InternalIP', address: '10.9.0.1' },
+    { type: 'Hostname', address: 'n' },
+  ]
+  t.same(projectNode(raw({ ...service('n'), kind: 'Node', status: { addresses, conditions: [foreign], images: [1] } })).status, {
+    addresses: addresses.slice(0, 1),
+  })
   t.same(projectEip(raw(eip('p', '10.0.0.1', { isDefault: true }))).spec, { address: '10.0.0.1' })
   const namespace = {
     apiVersion: 'v1',

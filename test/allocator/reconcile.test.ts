@@ -5,7 +5,7 @@ import { createServiceReconcile } from '../../src/allocator/reconcile.ts'
 import type { Store } from '../../src/allocator/store.ts'
 import { createWaiters } from '../../src/allocator/waiters.ts'
 import type { AddressClaimObject } from '../../src/api/address-claim.ts'
-import type { ConfigMapObject, NamespaceObject, ServiceObject } from '../../src/api/core-objects.ts'
+import type { ConfigMapObject, NamespaceObject, NodeObject, ServiceObject } from '../../src/api/core-objects.ts'
 import type { EipObject } from '../../src/api/eip.ts'
 import { PROTOCOL } from '../../src/api/service-annotations.ts'
 import { ApiError } from '../../src/kube/client.ts'
@@ -24,6 +24,7 @@ function worldOf(of: ServiceObject, store: Partial<Store>) {
   const sources = {
     services: watchedMap([['default/s', of]]),
     namespaces: watchedMap<NamespaceObject>([['default', namespace]]),
+    nodes: watchedMap<NodeObject>(),
     eips: watchedMap<EipObject>(),
     claims: watchedMap<AddressClaimObject>(),
     settings: watchedMap<ConfigMapObject>(),
@@ -38,6 +39,7 @@ function worldOf(of: ServiceObject, store: Partial<Store>) {
       createClaim: unused,
       findClaim: unused,
       amendClaim: unused,
+      touchClaim: unused,
       deleteClaim: unused,
       findService: unused,
       patchService: unused,

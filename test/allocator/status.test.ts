@@ -1,12 +1,15 @@
 import t from 'tap'
-import { eipStatus, statusPatch } from '../../src/allocator/eip-status.ts'
+import { type EipFacts, eipStatus } from '../../src/allocator/eip-status.ts'
 import { createLedger } from '../../src/allocator/ledger.ts'
 import { createPoolBook, poolCapacity, poolFingerprint } from '../../src/allocator/pools.ts'
 import { type DesiredService, farewellPatch, servicePatch } from '../../src/allocator/service-status.ts'
+import { statusPatch } from '../../src/allocator/status-patch.ts'
 import type { AddressClaimObject } from '../../src/api/address-claim.ts'
 import type { EipObject, EipStatus } from '../../src/api/eip.ts'
 import { ALLOCATED_CONDITION, EIP_NAME, LAYER2_NODE, OPT_IN } from '../../src/api/service-annotations.ts'
 import { claim, eip, ip, NOW, service } from '../support/allocator-objects.ts'
+
+const EMPTY: Omit<EipFacts, 'state'> = { held: [], waiting: 0, hasRoom: true, history: { released: [], setAside: [] } }
 
 function statusOf(
   of: EipObject,
@@ -17,7 +20,7 @@ function statusOf(
   for (const each of claims) ledger.upsert(each)
   const state = createPoolBook([of, ...others]).get(of.metadata.name)
   if (state === undefined) throw new Error('the pool is not in the book')
-  const { conditions: _, ...status } = eipStatus(of, state, ledger.inPool(of.metadata.name), NOW)
+  const { conditions: _, ...status } = eipStatus(of, { ...EMPTY, state, held: ledger.inPool(of.metadata.name) }, NOW)
   return status
 }
 
@@ -62,7 +65,7 @@ t.test('why an Eip is not ready', async (t) => {
   const condition = (of: EipObject, ...others: EipObject[]) => {
     const state = createPoolBook([of, ...others]).get(of.metadata.name)
     if (state === undefined) throw new Error('the pool is not in the book')
-    const status = eipStatus(of, state, [], NOW)
+    const status = eipStatus(of, { ...EMPTY, state }, NOW)
     const [ready] = status.conditions ?? []
     return { ready: status.ready, status: ready?.status, reason: ready?.reason, message: ready?.message }
   }

@@ -1,15 +1,22 @@
 /** Writes the status of one Eip, at most once a second. */
+import type { EipObject } from '../../api/eip.ts'
 import { ORIGINAL_FINALIZER } from '../../api/service-annotations.ts'
 import { isNotFound } from '../../kube/client.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import type { Logger } from '../../runtime/logger.ts'
-import { eipStatus, statusPatch } from '../eip-status.ts'
+import { type EipFacts, eipStatus } from '../eip-status.ts'
 import type { Knowledge } from '../knowledge.ts'
+import { isOpening } from '../openings.ts'
+import type { PoolState } from '../pools.ts'
+import { statusPatch } from '../status-patch.ts'
 import type { Store } from '../store.ts'
+import { timestamp } from '../timestamp.ts'
+import type { Waiters } from '../waiters.ts'
 
 export interface EipReconcileOptions {
   readonly knowledge: Knowledge
   readonly store: Store
+  readonly waiters: Pick<Waiters, 'countFor'>
   readonly clock: Clock
   readonly logger: Logger
   /** Called each time an Eip may have changed, before anything is written. */
@@ -18,51 +25,61 @@ export interface EipReconcileOptions {
   readonly again: (name: string, ms: number) => void
 }
 
-/** The shortest time between two writes of one status. */
-const WRITE_PERIOD_MS = 1000
+/** The shortest time between two looks at one Eip: a look costs O(n) for n held addresses, and may cost a write. */
+const LOOK_PERIOD_MS = 1000
 
 /** A rejected promise means "try this Eip again with backoff". An Eip that is gone needs nothing: its claims say all. */
-export function createEipReconcile({
-  knowledge,
-  store,
-  clock,
-  logger,
-  onLook,
-  again,
-}: EipReconcileOptions): (name: string) => Promise<void> {
-  const writtenAtMs = new Map<string, number>()
-
-  async function removeFinalizer(name: string): Promise<void> {
-    const eip = knowledge.eip(name)
-    const finalizers = eip?.metadata.finalizers ?? []
-    if (eip === undefined || !finalizers.includes(ORIGINAL_FINALIZER.eip)) return
-    const kept = finalizers.filter((finalizer) => finalizer !== ORIGINAL_FINALIZER.eip)
-    knowledge.noteEip(await store.setEipFinalizers(eip, kept))
-    logger.info('removed the finalizer that OpenELB left behind', { eip: name })
-  }
-
-  async function writeStatus(name: string): Promise<void> {
-    const eip = knowledge.eip(name)
-    const state = knowledge.pools.get(name)
-    if (eip === undefined || state === undefined) return
-    const now = new Date(clock.nowMs()).toISOString().replace(/\.\d+Z$/, 'Z')
-    const patch = statusPatch(eip.status, eipStatus(eip, state, knowledge.ledger.inPool(name), now))
-    if (patch === undefined) return
-    const sinceMs = clock.monotonicMs() - (writtenAtMs.get(name) ?? Number.NEGATIVE_INFINITY)
-    if (sinceMs < WRITE_PERIOD_MS) return again(name, WRITE_PERIOD_MS - sinceMs)
-    writtenAtMs.set(name, clock.monotonicMs())
-    knowledge.noteEip(await store.patchEipStatus(name, patch))
-  }
-
+export function createEipReconcile(options: EipReconcileOptions): (name: string) => Promise<void> {
+  const { knowledge, clock, onLook, again } = options
+  const lookedAtMs = new Map<string, number>()
+  const removeFinalizer = createFinalizerRemoval(options)
+  const writeStatus = createStatusWriter(options)
   return async (name) => {
+    const eip = knowledge.eip(name)
+    if (eip === undefined) {
+      onLook(name)
+      return void lookedAtMs.delete(name)
+    }
+    const sinceMs = clock.monotonicMs() - (lookedAtMs.get(name) ?? Number.NEGATIVE_INFINITY)
+    if (sinceMs < LOOK_PERIOD_MS) return again(name, LOOK_PERIOD_MS - sinceMs)
+    lookedAtMs.set(name, clock.monotonicMs())
     onLook(name)
-    if (knowledge.eip(name) === undefined) return void writtenAtMs.delete(name)
     try {
-      await removeFinalizer(name)
+      await removeFinalizer(eip)
       await writeStatus(name)
     } catch (error) {
+      // The backoff of the loop says when the next look is.
+      lookedAtMs.delete(name)
       if (!isNotFound(error)) throw error
       knowledge.noteEipGone(name)
     }
   }
+}
+
+function createFinalizerRemoval({ knowledge, store, logger }: EipReconcileOptions) {
+  return async (eip: EipObject): Promise<void> => {
+    const finalizers = eip.metadata.finalizers ?? []
+    if (!finalizers.includes(ORIGINAL_FINALIZER.eip)) return
+    const kept = finalizers.filter((finalizer) => finalizer !== ORIGINAL_FINALIZER.eip)
+    knowledge.noteEip(await store.setEipFinalizers(eip, kept))
+    logger.info('removed the finalizer that OpenELB left behind', { eip: eip.metadata.name })
+  }
+}
+
+function createStatusWriter({ knowledge, store, waiters, clock }: EipReconcileOptions) {
+  return async (name: string): Promise<void> => {
+    const eip = knowledge.eip(name)
+    const state = knowledge.pools.get(name)
+    if (eip === undefined || state === undefined) return
+    const patch = statusPatch(eip.status, eipStatus(eip, factsOf(name, state, knowledge, waiters), timestamp(clock)))
+    if (patch !== undefined) knowledge.noteEip(await store.patchEipStatus(name, patch))
+  }
+}
+
+function factsOf(name: string, state: PoolState, knowledge: Knowledge, waiters: Pick<Waiters, 'countFor'>): EipFacts {
+  const facts = { state, held: knowledge.heldIn(name), waiting: waiters.countFor(name) }
+  if (state.kind === 'invalid') return { ...facts, hasRoom: false, history: { released: [], setAside: [] } }
+  const families = [...new Set(state.pool.usable.map(({ family }) => family))]
+  const hasRoom = families.some((family) => isOpening({ kind: 'room', pool: name, family }, knowledge))
+  return { ...facts, hasRoom, history: knowledge.history(state.pool) }
 }
