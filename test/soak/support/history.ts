@@ -47,6 +47,7 @@ function serviceSeen(service: ServiceObject, exists: boolean): ServiceSeen {
     exists,
     shown: exists ? shownBy(service) : [],
     wish: wishOf(service),
+    isWaiting: exists && isTold(service),
     sharing: metadata.annotations?.[ALLOW_SHARED_IP],
     ports: (spec.ports ?? []).map(({ protocol = 'TCP', port }) => `${protocol}/${port}`),
   }

@@ -11,6 +11,8 @@ export interface ServiceSeen {
   readonly shown: readonly string[]
   /** Everything that its owner may ask for, as one text: as long as it is the same, no held address may go. */
   readonly wish: string
+  /** Whether it says that what it asks for it cannot have now; it may still show what it had. */
+  readonly isWaiting: boolean
   /** The key under which it shares an address. */
   readonly sharing?: string | undefined
   /** `TCP/80`. */
@@ -33,7 +35,7 @@ export interface Violation {
   /**
    * - `double`: two Services that do not share show one address;
    * - `unclaimed`: a Service shows an address whose claim does not name it;
-   * - `moved`: a Service lost an address although it asked for nothing else;
+   * - `moved`: a Service lost an address although it neither asked for another since nor waited for the one it got;
    * - `leaked`: at the end a claim names a Service that does not show the address;
    * - `order`: the history itself is not usable.
    */
@@ -90,7 +92,8 @@ function withChanges(before: Known | undefined, seen: ServiceSeen): Known {
 function moved(before: Known, now: Known): readonly Violation[] {
   if (!now.exists) return []
   const lost = before.shown.filter((address) => !now.shown.includes(address))
-  if (lost.length === 0 || now.wishAt > before.shownAt) return []
+  const gotItsWish = before.isWaiting && !now.isWaiting && now.shown.length > 0
+  if (lost.length === 0 || now.wishAt > before.shownAt || gotItsWish) return []
   const instead = now.shown.join(',') || 'nothing'
   return [told('moved', now.revision, `${now.key} shows ${instead} in place of ${lost.join(',')}, and asked for nothing else`)]
 }
