@@ -2,7 +2,7 @@ import { backoffDelayMs } from '../runtime/backoff.ts'
 import type { Clock, Timer } from '../runtime/clock.ts'
 import { describeError, type Logger } from '../runtime/logger.ts'
 import type { Metrics } from '../runtime/metrics.ts'
-import { isConflict } from './client.ts'
+import { ApiError, isConflict } from './client.ts'
 import { type QueueMetrics, queueMetrics } from './kube-metrics.ts'
 
 /**
@@ -132,7 +132,10 @@ function createRetries(options: ReconcileLoopOptions, metrics: QueueMetrics): (k
       failures.set(key, attempt)
       ended('error')
       metrics.retried()
-      const retryMs = Math.round(backoffDelayMs({ attempt, baseMs: baseBackoffMs, maxMs: maxBackoffMs, random }))
+      const ownMs = Math.round(backoffDelayMs({ attempt, baseMs: baseBackoffMs, maxMs: maxBackoffMs, random }))
+      // An API server that is overloaded says when it wants to be asked again.
+      const askedMs = error instanceof ApiError ? (error.retryAfterMs ?? 0) : 0
+      const retryMs = Math.max(ownMs, Math.min(askedMs, maxBackoffMs))
       // Losing a race is no trouble: the next try reads what the winner wrote.
       const log = isConflict(error) && attempt === 1 ? logger.debug : logger.warn
       log(`reconcile failed: ${describeError(error)}`, { key, attempt, retryMs })

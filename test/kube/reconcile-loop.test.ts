@@ -124,6 +124,27 @@ t.test('failures back off per key, and a success forgets them', async (t) => {
   t.equal(runs.length, before + 1, 'and replaces the retry')
 })
 
+t.test('an overloaded API server is asked again when it wants to be', async (t) => {
+  const { clock, loop, runs } = setUp()
+  const busy = (retryAfterMs: number) => new ApiError('too many requests', { status: 429, reason: 'TooManyRequests', retryAfterMs })
+  loop.start()
+  loop.add('a')
+  await settle()
+  for (const [asked, waited] of [
+    [700, 700],
+    [1, 200],
+    [9000, 1000],
+  ] as const) {
+    const before = runs.length
+    runs.at(-1)?.fail(busy(asked))
+    await clock.advance(waited - 1)
+    t.equal(runs.length, before, `asked to wait ${asked} ms`)
+    await clock.advance(1)
+    t.equal(runs.length, before + 1)
+  }
+  runs.at(-1)?.end()
+})
+
 t.test('addAfter: the earliest time counts, an add replaces it', async (t) => {
   const { clock, loop, keys, endAll } = setUp()
   loop.start()
