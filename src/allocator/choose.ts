@@ -8,7 +8,7 @@ import { poolContains, poolGives } from '../policy/pool-ranges.ts'
 import type { Refusal } from '../policy/refusal.ts'
 import { chooseInPools } from './choose-in-pools.ts'
 import { chooseNamedAddress } from './choose-named.ts'
-import type { Holding, LedgerView } from './ledger.ts'
+import { type Holding, holderOf, type LedgerView } from './ledger.ts'
 import type { PoolBook } from './pools.ts'
 import { shownAddresses, type Wish, wishedAddress } from './request.ts'
 import { serviceKey } from './service-key.ts'
@@ -89,8 +89,10 @@ function readoptOne(ip: Ip, isRecorded: boolean, { wish, own, family }: Slot, fa
   if (asked !== undefined && (asked.family !== ip.family || asked.value !== ip.value)) return undefined
   const pool = facts.pools.containing(ip)
   if (pool === undefined || pool.deleting || (wish.eips.length > 0 && !wish.eips.includes(pool.name))) return undefined
-  if (!isRecorded && !mayHave(ip, pool, facts)) return undefined
+  if (isRecorded ? isEvicted(ip, pool) : !mayHave(ip, pool, facts)) return undefined
   const holding = facts.ledger.at(ip)
+  // What it holds was looked at before, and is to be replaced.
+  if (holding !== undefined && holderOf(holding, own.uid) !== undefined) return undefined
   if (holding === undefined) return facts.ledger.isTaken(ip) ? undefined : { kind: 'chosen', pool, ip, from: 'status' }
   const isFull = holding.claim.spec.holders.length >= HOLDERS_MAX
   // Nobody comes to share an address without having asked for it.
@@ -98,6 +100,8 @@ function readoptOne(ip: Ip, isRecorded: boolean, { wish, own, family }: Slot, fa
   if (isFull || !isAsked || sharingRefusal(own, holding, isRecorded) !== undefined) return undefined
   return { kind: 'chosen', pool, ip, beside: holding, from: 'status' }
 }
+
+const isEvicted = (ip: Ip, pool: Pool): boolean => pool.onShrink === 'evict' && !poolGives(pool, ip)
 
 /** Whether a Service that merely shows the address could have been given it: a patched status must open no doors. */
 function mayHave(ip: Ip, pool: Pool, { service, namespace, obstacles }: ChoiceFacts): boolean {

@@ -293,6 +293,18 @@ const SHRUNK: readonly Row[] = [
     want: 'claim 10.0.0.0 of p (free)',
   },
   {
+    name: 'evict moves also what the Eip noted, as after a restart',
+    given: { eip: 'p', ...shown('10.0.0.1') },
+    facts: { eips: [p({ exclude: ['10.0.0.1'], onShrink: 'evict' })], claims: heldBy('s', '10.0.0.1'), remembered: ['10.0.0.1'] },
+    want: 'claim 10.0.0.0 of p (free)',
+  },
+  {
+    name: 'what the Eip noted and evicts is not claimed again',
+    given: { eip: 'p', ...shown('10.0.0.1') },
+    facts: { eips: [p({ exclude: ['10.0.0.1'], onShrink: 'evict' })], remembered: ['10.0.0.1'] },
+    want: 'claim 10.0.0.0 of p (free)',
+  },
+  {
     name: 'evict without another address takes it',
     given: { eip: 'p', ...shown('10.0.0.1') },
     facts: { eips: [p({ exclude: ['10.0.0.0/30'], onShrink: 'evict' })], claims: heldBy('s', '10.0.0.1') },
