@@ -93,7 +93,13 @@ t.test('what the judge says', async (t) => {
     ],
     [
       'one makeshift after the other',
-      [claim(1, 'A', 'a'), service(2, 'a', 'A', { isWaiting: true }), claim(3, 'B', 'a'), service(4, 'a', 'B', { isWaiting: true }), claim(5, 'A')],
+      [
+        claim(1, 'A', 'a'),
+        service(2, 'a', 'A', { isWaiting: true }),
+        claim(3, 'B', 'a'),
+        service(4, 'a', 'B', { isWaiting: true }),
+        claim(5, 'A'),
+      ],
       ['moved'],
     ],
     ['a leak', [service(1, 'a', ''), claim(2, 'A', 'a')], ['leaked']],
@@ -119,5 +125,4 @@ t.test('what the judge says', async (t) => {
     )
   }
   t.same(judge([service(1, 'a', ''), claim(2, 'A', 'a')], { atRest: false }), [], 'a claim that is about to be shown is no leak')
-}), [], 'a claim that is about to be shown is no leak')
 })
