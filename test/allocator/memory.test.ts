@@ -2,7 +2,6 @@
 import t from 'tap'
 import { readConfig } from '../../src/allocator/config.ts'
 import { createFreshObjects, isNewer } from '../../src/allocator/freshness.ts'
-import { createKnowledge, type Listener } from '../../src/allocator/knowledge.ts'
 import { createLedger } from '../../src/allocator/ledger.ts'
 import {
   projectClaim,
@@ -15,17 +14,10 @@ import {
 } from '../../src/allocator/projection.ts'
 import { rememberedAddresses, startPhases } from '../../src/allocator/start-order.ts'
 import { createWaiters, openingsOf } from '../../src/allocator/waiters.ts'
-import type { AddressClaimObject } from '../../src/api/address-claim.ts'
-import type { ConfigMapObject, KubernetesObject, NamespaceObject, NodeObject, ServiceObject } from '../../src/api/core-objects.ts'
-import type { EipObject } from '../../src/api/eip.ts'
+import type { ServiceObject } from '../../src/api/core-objects.ts'
 import { EIP_NAME, OPT_IN } from '../../src/api/service-annotations.ts'
+import { at, knowledgeOf } from '../support/allocator-knowledge.ts'
 import { claim, eip, ip, NOW, service } from '../support/allocator-objects.ts'
-import { watchedMap } from '../support/watched-map.ts'
-
-const at = <T extends KubernetesObject>(object: T, resourceVersion: string, uid = object.metadata.uid): T => ({
-  ...object,
-  metadata: { ...object.metadata, resourceVersion, uid },
-})
 
 t.test('which version is newer', async (t) => {
   const rows: readonly [string, string, boolean][] = [
@@ -162,102 +154,6 @@ t.test('who waits for what', async (t) => {
   waiters.wait('e', 'PoolNotFound', [{ on: 'pool', pool: 'q' }])
   waiters.leave('e')
   t.same(waiters.wake({ kind: 'pool-changed', pool: 'q' }), [])
-})
-
-function knowledgeOf() {
-  const sources = {
-    services: watchedMap<ServiceObject>(),
-    namespaces: watchedMap<NamespaceObject>(),
-    nodes: watchedMap<NodeObject>(),
-    eips: watchedMap<EipObject>(),
-    claims: watchedMap<AddressClaimObject>(),
-    settings: watchedMap<ConfigMapObject>(),
-  }
-  const knowledge = createKnowledge(sources, 'openelb-system')
-  const told: string[] = []
-  const listener: Listener = {
-    service: (key) => told.push(`service ${key}`),
-    eip: (name) => told.push(`eip ${name}`),
-    happened: (happening) => told.push(JSON.stringify(happening)),
-    everything: () => told.push('everything'),
-    badSettings: (message) => told.push(message),
-  }
-  knowledge.listen(listener)
-  const news = (): string[] => told.splice(0)
-  return { sources, knowledge, news, listener }
-}
-
-t.test('what a change concerns', async (t) => {
-  const { sources, knowledge, news, listener } = knowledgeOf()
-  sources.eips.set('p', eip('p', '10.0.0.0/30'))
-  t.same(news(), ['eip p', '{"kind":"pool-changed","pool":"p"}'])
-  sources.eips.set('p', { ...eip('p', '10.0.0.0/30'), status: { ready: true } })
-  t.same(news(), ['eip p'], 'a status decides nothing')
-  sources.services.set('default/a', service('a'))
-  t.same(news(), ['service default/a', '{"kind":"service-changed","service":"default/a"}'])
-  sources.claims.set('10.0.0.1', claim('10.0.0.1', 'p', 'a'))
-  t.same(news(), ['eip p', 'service default/a'])
-  sources.eips.set('p', eip('p', '10.0.0.0/30', { protocol: 'vip', interface: 'eth0' }))
-  t.same(news(), ['eip p', 'service default/a', '{"kind":"pool-changed","pool":"p"}'], 'its holders look again')
-  const written = at(service('a', { ingress: ['10.0.0.1'] }), '2')
-  knowledge.noteService(written)
-  t.equal(knowledge.service('default/a'), written)
-  sources.services.set('default/a', written)
-  t.same(news(), [], 'an echo of our own write')
-  sources.claims.set('10.0.0.1', undefined)
-  t.same(news(), [
-    'eip p',
-    '{"kind":"released","address":"10.0.0.1","family":"IPv4","pools":["p"],"namespaces":["default"]}',
-    '{"kind":"service-changed","service":"default/a"}',
-    'service default/a',
-  ])
-  sources.services.set('default/a', undefined)
-  t.ok(knowledge.sawEnd('uid-a'))
-  knowledge.noteService(at(written, '3'))
-  t.equal(knowledge.service('default/a'), undefined, 'a late answer does not bring it back')
-  news()
-  sources.namespaces.set('n', {
-    apiVersion: 'v1',
-    kind: 'Namespace',
-    metadata: { name: 'n', uid: 'n', resourceVersion: '1', creationTimestamp: NOW },
-  })
-  t.same(news(), ['{"kind":"namespace-changed","namespace":"n"}'])
-  const settings = (adopt: string): ConfigMapObject => ({
-    apiVersion: 'v1',
-    kind: 'ConfigMap',
-    metadata: service('x').metadata,
-    data: { adopt },
-  })
-  sources.settings.set('x', settings('class'))
-  sources.settings.set('x', settings('nonsense'))
-  t.equal(knowledge.settings.adopt, 'class')
-  const late: string[] = []
-  const deaf = { service: () => undefined, eip: () => undefined, happened: () => undefined, everything: () => undefined }
-  knowledge.listen({ ...deaf, badSettings: (message) => late.push(message) })
-  t.match(late, [/^adopt is "nonsense"/], 'whoever begins to listen hears it too')
-  knowledge.listen(listener)
-  sources.settings.set('x', undefined)
-  t.match(news(), ['everything', /^adopt is "nonsense"/, /^adopt is "nonsense"/, 'everything'])
-  t.equal(knowledge.settings.adopt, 'default-eip')
-
-  const made = claim('10.0.0.2', 'p', 'b')
-  knowledge.noteClaim(made)
-  t.same(
-    knowledge.unconfirmed().holdings.map(({ address }) => address),
-    ['10.0.0.2'],
-  )
-  const holding = knowledge.ledger.byName('10.0.0.2')
-  if (holding !== undefined) knowledge.noteClaimGone(holding)
-  t.equal(knowledge.ledger.size, 0)
-  knowledge.noteEip(at(eip('q', '10.1.0.0/30'), '2'))
-  t.ok(knowledge.eip('q'))
-  knowledge.noteEipGone('q')
-  t.notOk(knowledge.eip('q'))
-  knowledge.close()
-  t.same(
-    Object.values(sources).map(({ listeners }) => listeners.size),
-    [0, 0, 0, 0, 0, 0],
-  )
 })
 
 t.test('in which order a start looks at Services', async (t) => {
