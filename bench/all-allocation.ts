@@ -33,7 +33,7 @@ export async function run(argv: readonly string[]): Promise<object> {
   const startedMs = performance.now()
   const isSmall = services < 1000
   const results = await withLab(progress, async (lab) => {
-    const first = await allocate.measure(lab, { services, rounds: 1 })
+    const first = await allocate.measure(lab, { services, waiting: Math.min(services, 1000), rounds: 3 })
     const done: BenchResult[] = [first.result]
     const next = async (name: string, measure: () => Promise<BenchResult>): Promise<void> => {
       progress(`now ${name}`)

@@ -12,6 +12,7 @@ const names = (): readonly string[] =>
   readdirSync(new URL('.', import.meta.url))
     .filter((file) => file.endsWith('.ts') && file !== 'main.ts')
     .map((file) => file.slice(0, -'.ts'.length))
+    .sort()
 
 const usage = (): string => `Usage: npm run bench -- NAME [flags]
        npm run bench -- NAME --help

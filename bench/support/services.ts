@@ -94,7 +94,7 @@ export async function writeTwice(api: ApiClient, service: Written, at: number): 
   await api.request({ method: 'PATCH', path, body, contentType: 'application/strategic-merge-patch+json' })
 }
 
-export const floorAddress = (at: number): string => claimName({ family: 'IPv4', value: FLOOR_ADDRESSES + BigInt(at) })
+const floorAddress = (at: number): string => claimName({ family: 'IPv4', value: FLOOR_ADDRESSES + BigInt(at) })
 
 /** Deletes the claims that floors left. */
 export async function removeFloorClaims(lab: BenchLab): Promise<void> {

@@ -1,0 +1,78 @@
+/** The benches in their smallest form: that they run, clean up after themselves, and say what they measured in the promised shape. */
+import { spawn } from 'node:child_process'
+import process from 'node:process'
+import { fileURLToPath } from 'node:url'
+import t from 'tap'
+import type { Aim, BenchResult } from '../../bench/support/bench.ts'
+
+const MAIN = fileURLToPath(new URL('../../bench/main.ts', import.meta.url))
+const LIMIT_MS = 300_000
+
+interface Run {
+  readonly code: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+function bench(...argv: readonly string[]): Promise<Run> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [MAIN, ...argv], { timeout: LIMIT_MS, stdio: ['ignore', 'pipe', 'pipe'] })
+    const texts = { stdout: '', stderr: '' }
+    child.stdout.on('data', (chunk: Buffer) => (texts.stdout += chunk.toString()))
+    child.stderr.on('data', (chunk: Buffer) => (texts.stderr += chunk.toString()))
+    child.once('error', reject)
+    child.once('close', (code) => resolve({ code, ...texts }))
+  })
+}
+
+t.setTimeout(LIMIT_MS + 60_000)
+
+t.test('without a bench it says which there are; a wrong flag is a sentence', async (t) => {
+  const cases: readonly { readonly argv: readonly string[]; readonly code: number; readonly says: RegExp }[] = [
+    { argv: [], code: 2, says: /Benches: admit, all-allocation, allocate, allocate-one, churn, fill, idle, restart/ },
+    { argv: ['--help'], code: 0, says: /^Usage: / },
+    { argv: ['support'], code: 2, says: /^there is no bench "support"/ },
+    { argv: ['restart', '--help'], code: 0, says: /--services=NUMBER\n.*From 1 to 16000\. Default: 10000\./ },
+    { argv: ['restart', '--services=0'], code: 2, says: /--services=0 is not valid/ },
+    { argv: ['restart', '--colour=red'], code: 2, says: /there is no flag --colour/ },
+    { argv: ['restart', 'fast'], code: 2, says: /"fast" is not expected/ },
+  ]
+  for (const { argv, code, says } of cases) {
+    const run = await bench(...argv)
+    t.equal(run.code, code, `exit code of ${argv.join(' ') || 'nothing'}`)
+    t.match(code === 0 ? run.stdout : run.stderr, says)
+    if (code !== 0) t.equal(run.stdout, '', 'standard output belongs to results')
+  }
+})
+
+t.test('all benches in one lab, with twenty Services', async (t) => {
+  const { code, stdout, stderr } = await bench('all-allocation', '--services=20', '--repetitions=4', '--seconds=2')
+  if (code !== 0) t.comment(stderr.slice(-2000))
+  t.equal(code, 0)
+  const { aims, results } = JSON.parse(stdout) as { readonly aims: readonly Aim[]; readonly results: readonly BenchResult[] }
+  t.same(
+    results.map(({ name }) => name),
+    ['allocate', 'allocate-one', 'churn', 'restart', 'idle', 'admit', 'fill'],
+  )
+  for (const result of results) {
+    t.ok(
+      Number.isFinite(result.value) && Number.isFinite(result.floor),
+      `${result.name}: ${result.value} beside ${result.floor} ${result.unit}`,
+    )
+    t.ok(
+      result.ratio === null || Math.abs(result.ratio - result.value / result.floor) < 0.05 * result.ratio + 0.01,
+      'the ratio is that of the two',
+    )
+    t.ok(result.aims.length > 0)
+  }
+  t.same(
+    aims,
+    results.flatMap((result) => result.aims),
+  )
+  for (const { figure } of aims) t.match(stderr, figure, 'each promise has its line in the table')
+  // What does not depend on the machine holds here as well.
+  const counted = (figure: string) => aims.find((aim) => aim.figure.startsWith(figure))?.value
+  t.equal(counted('allocate, claims and statuses'), 2)
+  t.equal(counted('restart with 20 held, writes'), 0)
+  t.equal(counted('idle, 20 Services'), 0)
+})
