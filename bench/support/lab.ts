@@ -41,6 +41,7 @@ export async function withLab<T>(progress: Progress, work: (lab: BenchLab) => Pr
   await compile(progress)
   progress('starting an API server')
   const cluster = await startControlPlane()
+  const letGo = removeOnSignal(cluster)
   try {
     await cluster.kubectl(['apply', '--server-side', '-f', fileURLToPath(new URL('../../deploy/crds', import.meta.url))])
     await cluster.kubectl(['wait', '--for=condition=Established', 'crd', '--all', '--timeout=60s'])
@@ -48,6 +49,19 @@ export async function withLab<T>(progress: Progress, work: (lab: BenchLab) => Pr
   } finally {
     progress('removing the API server')
     await cluster.down()
+    letGo()
+  }
+}
+
+/** An interrupted bench leaves nothing behind; our processes in the lab end with this one. */
+function removeOnSignal(cluster: Cluster): () => void {
+  const signals = ['SIGINT', 'SIGTERM'] as const
+  const remove = (): void => {
+    cluster.down().finally(() => process.exit(1))
+  }
+  for (const signal of signals) process.once(signal, remove)
+  return () => {
+    for (const signal of signals) process.off(signal, remove)
   }
 }
 
