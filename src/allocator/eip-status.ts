@@ -3,17 +3,17 @@ import { formatIp } from '../addr/ip.ts'
 import { firstIp, lastIp } from '../addr/range.ts'
 import { holdersText } from '../api/address-claim.ts'
 import { type EipObject, type EipStatus, USED_ENTRIES_MAX } from '../api/eip.ts'
-import { poolGives, poolSize } from '../policy/pool-ranges.ts'
+import { poolSize } from '../policy/pool-ranges.ts'
 import { eipConditions } from './eip-conditions.ts'
-import type { Holding } from './ledger.ts'
+import type { Tally } from './knowledge/tally.ts'
 import { lowest } from './lowest.ts'
 import type { PoolState } from './pools.ts'
 
 /** What an Eip's status is made from, beside the Eip. */
 export interface EipFacts {
   readonly state: PoolState
-  /** What is held of it, in no order. */
-  readonly held: Iterable<Holding>
+  /** What is held of it. */
+  readonly tally: Tally
   /** How many Services wait for an address of it. */
   readonly waiting: number
   /** Whether a Service that asks for any address would get one. */
@@ -30,17 +30,15 @@ const DRAINING_NAMED = 10
 
 /**
  * The whole status that an Eip should have. `usage`, `used` and `occupied` are absent while nothing is held, `v4` for IPv6, as OpenELB has
- * it. `now` is RFC 3339. An Eip that cannot be read has no size; what is held in its name is still counted. O(n) for n holdings.
+ * it. `now` is RFC 3339. An Eip that cannot be read has no size; what is held in its name is still counted.
  */
 export function eipStatus(eip: EipObject, facts: EipFacts, now: string): EipStatus {
-  const { state, history } = facts
-  const holdings = [...facts.held]
-  const outside = state.kind === 'invalid' ? [] : holdings.filter(({ ip }) => !poolGives(state.pool, ip))
-  const draining = { count: outside.length, first: lowest(outside, DRAINING_NAMED) }
+  const { state, tally, history } = facts
+  const draining = { count: tally.draining.size, first: lowest([...tally.draining], DRAINING_NAMED) }
   return {
     ready: state.kind === 'active' && !state.pool.deleting,
-    ...sizeOf(state, holdings.length - outside.length),
-    ...usageOf(holdings),
+    ...sizeOf(state, tally.count - draining.count),
+    ...usageOf(tally),
     ...(history.released.length > 0 && { released: history.released }),
     ...(history.setAside.length > 0 && { setAside: history.setAside }),
     ...(eip.metadata.generation !== undefined && { observedGeneration: eip.metadata.generation }),
@@ -65,9 +63,9 @@ function sizeOf(state: PoolState, inside: number): Size {
   }
 }
 
-function usageOf(holdings: readonly Holding[]): Pick<EipStatus, 'usage' | 'used' | 'usedTruncated'> {
-  if (holdings.length === 0) return {}
-  const listed = lowest(holdings, USED_ENTRIES_MAX)
+function usageOf(tally: Tally): Pick<EipStatus, 'usage' | 'used' | 'usedTruncated'> {
+  if (tally.count === 0) return {}
+  const listed = tally.lowest(USED_ENTRIES_MAX)
   const used = Object.fromEntries(listed.map((holding) => [holding.address, holdersText(holding.claim.spec.holders)]))
-  return { usage: holdings.length, used, ...(holdings.length > USED_ENTRIES_MAX && { usedTruncated: true }) }
+  return { usage: tally.count, used, ...(tally.count > listed.length && { usedTruncated: true }) }
 }

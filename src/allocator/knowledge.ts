@@ -20,6 +20,7 @@ import { followNodes } from './knowledge/nodes.ts'
 import { followServices } from './knowledge/services.ts'
 import { followSettings } from './knowledge/settings.ts'
 import { createTeller, type Listener, type Sources, type Watched } from './knowledge/sources.ts'
+import type { Tally } from './knowledge/tally.ts'
 import { createLedger, type Holding, type Ledger } from './ledger.ts'
 import type { PoolBook } from './pools.ts'
 import { freeAgain } from './waiters.ts'
@@ -36,8 +37,8 @@ export interface Knowledge {
   eips(): Iterable<EipObject>
   /** What `decide` needs to know about a Service; `remembered` as in ChoiceFacts. */
   facts(service: ServiceObject, remembered: readonly Ip[]): Facts
-  /** The holdings that count for an Eip, in no order. */
-  heldIn(eip: string): Iterable<Holding>
+  /** The holdings that count for an Eip. */
+  tally(eip: string): Tally
   /** What the status of an Eip keeps of addresses that nobody holds. */
   history(pool: Pool): Required<Pick<EipStatus, 'released' | 'setAside'>>
   readonly obstacles: Obstacles
@@ -94,7 +95,7 @@ export function createKnowledge(sources: Sources, ownNamespace: string, options:
       const now = { pools: pools.book(), settings: settings.current(), released: freed.released.of }
       return { service, namespace, ledger, remembered, ownNamespace, obstacles, ...now }
     },
-    heldIn: homes.in,
+    tally: homes.tally,
     history: (pool) => ({ released: freed.released.ofPool(pool), setAside: freed.setAside.ofPool(pool) }),
     setAside: freed.setAside,
     recall: () => freed.recall(sources.eips.values()),

@@ -1,5 +1,4 @@
 /** The allocator's own metrics. The first three are OpenELB's names, which it had in 0.5 and lost in 0.6. */
-import { poolGives } from '../policy/pool-ranges.ts'
 import { REFUSAL_CODES, type RefusalCode } from '../policy/refusal.ts'
 import type { Metrics } from '../runtime/metrics.ts'
 import { WRITE_KINDS, type WriteKind } from './counted-store.ts'
@@ -48,24 +47,17 @@ function createEipGauges(metrics: Metrics) {
   const draining = metrics.gauge('openelb_draining_addresses', 'Held addresses that the Eip does not give any more.', ['eipName'])
   const all = [total, inUse, services, draining]
   return {
-    measure(eipName: string, { pools, heldIn }: Knowledge): void {
+    measure(eipName: string, { pools, tally }: Knowledge): void {
       const state = pools.get(eipName)
       if (state === undefined) {
         for (const gauge of all) gauge.remove({ eipName })
         return
       }
-      let held = 0
-      let outside = 0
-      const holders = new Set<string>()
-      for (const { ip, claim } of heldIn(eipName)) {
-        held++
-        if (state.kind !== 'invalid' && !poolGives(state.pool, ip)) outside++
-        for (const { uid } of claim.spec.holders) holders.add(uid)
-      }
+      const held = tally(eipName)
       total.set({ eipName }, Number(poolCapacity(state)))
-      inUse.set({ eipName }, held)
-      services.set({ eipName }, holders.size)
-      draining.set({ eipName }, outside)
+      inUse.set({ eipName }, held.count)
+      services.set({ eipName }, held.services)
+      draining.set({ eipName }, held.draining.size)
     },
     reset(): void {
       for (const gauge of all) gauge.reset()

@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import t from 'tap'
 import { createEipReconcile } from '../../src/allocator/eip/reconcile.ts'
 import { type EipFacts, eipStatus } from '../../src/allocator/eip-status.ts'
+import { createTally, TALLIED_LOWEST } from '../../src/allocator/knowledge/tally.ts'
 import { byAddress, createLedger, type Holding } from '../../src/allocator/ledger.ts'
 import { lowest } from '../../src/allocator/lowest.ts'
 import { createAllocatorMetrics } from '../../src/allocator/metrics.ts'
@@ -10,9 +11,10 @@ import { createPoolBook } from '../../src/allocator/pools.ts'
 import type { StatusPatch } from '../../src/allocator/status-patch.ts'
 import type { Store } from '../../src/allocator/store.ts'
 import { createWaiters } from '../../src/allocator/waiters.ts'
-import type { EipObject } from '../../src/api/eip.ts'
+import { type EipObject, USED_ENTRIES_MAX } from '../../src/api/eip.ts'
 import { ORIGINAL_FINALIZER } from '../../src/api/service-annotations.ts'
 import { ApiError } from '../../src/kube/client.ts'
+import { poolGives } from '../../src/policy/pool-ranges.ts'
 import { silentLogger } from '../../src/runtime/logger.ts'
 import { createMetrics } from '../../src/runtime/metrics.ts'
 import { at, knowledgeOf } from '../support/allocator-knowledge.ts'
@@ -27,10 +29,18 @@ function holdingsOf(...addresses: readonly string[]): readonly Holding[] {
   return [...ledger.all()]
 }
 
-function statusOf(of: EipObject, facts: Partial<EipFacts> = {}, others: readonly EipObject[] = [], now = NOW) {
+interface Situation extends Partial<Omit<EipFacts, 'state' | 'tally'>> {
+  readonly held?: readonly Holding[]
+}
+
+function statusOf(of: EipObject, { held = [], ...facts }: Situation = {}, others: readonly EipObject[] = [], now = NOW) {
   const state = createPoolBook([of, ...others]).get(of.metadata.name)
   if (state === undefined) throw new Error('the pool is not in the book')
-  return eipStatus(of, { state, held: [], waiting: 0, hasRoom: true, history: { released: [], setAside: [] }, ...facts }, now)
+  const tally = createTally(
+    () => held,
+    ({ ip: at }) => state.kind !== 'invalid' && !poolGives(state.pool, at),
+  )
+  return eipStatus(of, { state, tally, waiting: 0, hasRoom: true, history: { released: [], setAside: [] }, ...facts }, now)
 }
 
 const words = (status: ReturnType<typeof statusOf>): string[] =>
@@ -109,6 +119,55 @@ t.test('the lowest of many', async (t) => {
     }),
     { numRuns: 300 },
   )
+})
+
+t.test('a tally that is kept says what a new one says', async (t) => {
+  t.ok(TALLIED_LOWEST >= USED_ENTRIES_MAX)
+  const members = new Map<string, Holding>()
+  const odd = ({ ip: at }: Holding): boolean => at.value % 2n === 1n
+  const make = () => createTally(() => members.values(), odd)
+  const kept = make()
+  let seed = 7
+  const random = (below: number): number => {
+    seed = (seed * 1_103_515_245 + 12_345) % 2_147_483_648
+    return seed % below
+  }
+  const compare = (): void => {
+    const fresh = make()
+    const textOf = (tally: typeof kept) => [
+      tally.count,
+      tally.services,
+      tally.draining.size,
+      tally.lowest(4096).map(({ address }) => address),
+    ]
+    t.same(textOf(kept), textOf(fresh))
+  }
+  const model = claim('10.0.0.1', 'p', 'a')
+  const toggle = (value: number): void => {
+    const name = String(value)
+    const known = members.get(name)
+    if (known !== undefined) {
+      members.delete(name)
+      kept.remove(known)
+      return
+    }
+    const holding: Holding = {
+      ip: { family: 'IPv4', value: BigInt(value) },
+      address: name,
+      claim: { ...model, metadata: { ...model.metadata, name } },
+    }
+    members.set(name, holding)
+    kept.add(holding, odd(holding))
+  }
+  compare()
+  for (let round = 0; round < 20_000; round++) toggle(random(30_000))
+  compare()
+  for (let value = 0; value < 30_000; value++) if (!members.has(String(value))) toggle(value)
+  compare()
+  for (let value = 0; value < 12_000; value++) toggle(value)
+  compare()
+  for (let round = 0; round < 3000; round++) toggle(12_000 + random(18_000))
+  compare()
 })
 
 /** The reconcile over an Eip p, with a store that takes its patches. */

@@ -1,6 +1,7 @@
 import t from 'tap'
 import { type EipFacts, eipStatus } from '../../src/allocator/eip-status.ts'
-import { createLedger } from '../../src/allocator/ledger.ts'
+import { createTally } from '../../src/allocator/knowledge/tally.ts'
+import { createLedger, type Holding } from '../../src/allocator/ledger.ts'
 import { createPoolBook, poolCapacity, poolFingerprint } from '../../src/allocator/pools.ts'
 import { type DesiredService, farewellPatch, servicePatch } from '../../src/allocator/service-status.ts'
 import { statusPatch } from '../../src/allocator/status-patch.ts'
@@ -9,7 +10,12 @@ import type { EipObject, EipStatus } from '../../src/api/eip.ts'
 import { ALLOCATED_CONDITION, EIP_NAME, LAYER2_NODE, OPT_IN } from '../../src/api/service-annotations.ts'
 import { claim, eip, ip, NOW, service } from '../support/allocator-objects.ts'
 
-const EMPTY: Omit<EipFacts, 'state'> = { held: [], waiting: 0, hasRoom: true, history: { released: [], setAside: [] } }
+const tallyOf = (held: Iterable<Holding>) =>
+  createTally(
+    () => held,
+    () => false,
+  )
+const EMPTY: Omit<EipFacts, 'state'> = { tally: tallyOf([]), waiting: 0, hasRoom: true, history: { released: [], setAside: [] } }
 
 function statusOf(
   of: EipObject,
@@ -20,7 +26,7 @@ function statusOf(
   for (const each of claims) ledger.upsert(each)
   const state = createPoolBook([of, ...others]).get(of.metadata.name)
   if (state === undefined) throw new Error('the pool is not in the book')
-  const { conditions: _, ...status } = eipStatus(of, { ...EMPTY, state, held: ledger.inPool(of.metadata.name) }, NOW)
+  const { conditions: _, ...status } = eipStatus(of, { ...EMPTY, state, tally: tallyOf(ledger.inPool(of.metadata.name)) }, NOW)
   return status
 }
 

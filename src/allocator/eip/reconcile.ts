@@ -25,7 +25,7 @@ export interface EipReconcileOptions {
   readonly again: (name: string, ms: number) => void
 }
 
-/** The shortest time between two looks at one Eip: a look costs O(n) for n held addresses, and may cost a write. */
+/** The shortest time between two looks at one Eip: a look sorts out thousands of addresses, and may cost a write. */
 const LOOK_PERIOD_MS = 1000
 
 /** A rejected promise means "try this Eip again with backoff". An Eip that is gone needs nothing: its claims say all. */
@@ -77,7 +77,7 @@ function createStatusWriter({ knowledge, store, waiters, clock }: EipReconcileOp
 }
 
 function factsOf(name: string, state: PoolState, knowledge: Knowledge, waiters: Pick<Waiters, 'countFor'>): EipFacts {
-  const facts = { state, held: knowledge.heldIn(name), waiting: waiters.countFor(name) }
+  const facts = { state, tally: knowledge.tally(name), waiting: waiters.countFor(name) }
   if (state.kind === 'invalid') return { ...facts, hasRoom: false, history: { released: [], setAside: [] } }
   const families = [...new Set(state.pool.usable.map(({ family }) => family))]
   const hasRoom = families.some((family) => isOpening({ kind: 'room', pool: name, family }, knowledge))

@@ -67,7 +67,7 @@ function createTake({ ledger, homes, tell, onHeld }: ClaimsOptions): (claim: Add
     const after = ledger.upsert(claim)
     if (after === undefined || before === after) return false
     const former = before === undefined ? undefined : homes.of(before)
-    homes.note(after)
+    homes.note(after, before)
     const home = homes.of(after)
     if (former !== undefined && former !== home) tell.eip(former)
     tell.eip(home)

@@ -1,16 +1,17 @@
 /** Which holdings count for which Eip: by the name in their claim, but for the few that have another home. */
-import { homeName, homeOf } from '../home.ts'
+import { homeName, homeOf, isDraining } from '../home.ts'
 import type { Holding, Ledger } from '../ledger.ts'
 import type { PoolBook } from '../pools.ts'
+import { createTally, type MutableTally, type Tally } from './tally.ts'
 
 export interface Homes {
-  /** The holdings at home in this Eip, in no order. */
-  in(eip: string): Iterable<Holding>
+  /** What is at home in this Eip. */
+  tally(eip: string): Tally
   /** The Eip that this holding counts for. */
   of(holding: Holding): string
-  /** A claim was created or changed. */
-  note(holding: Holding): void
-  /** A claim is gone. */
+  /** A claim was created, or changed from `before`; called when the ledger has it. */
+  note(holding: Holding, before: Holding | undefined): void
+  /** A claim is gone, also from the ledger. */
   forget(holding: Holding): void
   /** The Eips changed: every home may be another one. */
   reset(): void
@@ -18,14 +19,42 @@ export interface Homes {
 
 /** Follows a ledger. After a change of the Eips the next question costs one walk over it, else nothing grows with it. */
 export function createHomes(ledger: Pick<Ledger, 'all' | 'inPool'>, book: () => PoolBook): Homes {
-  /** Those whose home is not the Eip that their claim names; undefined until somebody asks. */
-  let strays: Map<string, { readonly holding: Holding; readonly home: string }> | undefined
+  const tallies = new Map<string, MutableTally>()
+  const strays = createStrays(ledger, book)
   const of = (holding: Holding): string => homeName(homeOf(holding, book()))
+  const drains = (holding: Holding): boolean => isDraining(homeOf(holding, book()), holding)
+  return {
+    tally(eip) {
+      const known = tallies.get(eip)
+      if (known !== undefined) return known
+      const tally = createTally(() => strays.membersOf(eip), drains)
+      tallies.set(eip, tally)
+      return tally
+    },
+    of,
+    note(holding, before) {
+      if (before !== undefined) tallies.get(of(before))?.remove(before)
+      strays.note(holding)
+      tallies.get(of(holding))?.add(holding, drains(holding))
+    },
+    forget(holding) {
+      strays.forget(holding)
+      tallies.get(of(holding))?.remove(holding)
+    },
+    reset() {
+      tallies.clear()
+      strays.reset()
+    },
+  }
+}
+
+/** Holdings whose home is not the Eip that their claim names. */
+function createStrays(ledger: Pick<Ledger, 'all' | 'inPool'>, book: () => PoolBook) {
+  let strays: Map<string, { readonly holding: Holding; readonly home: string }> | undefined
   function place(holding: Holding, among: NonNullable<typeof strays>): void {
-    const { name } = holding.claim.metadata
-    const home = of(holding)
-    if (home === holding.claim.spec.eip) among.delete(name)
-    else among.set(name, { holding, home })
+    const home = homeName(homeOf(holding, book()))
+    if (home === holding.claim.spec.eip) among.delete(holding.claim.metadata.name)
+    else among.set(holding.claim.metadata.name, { holding, home })
   }
   function known(): NonNullable<typeof strays> {
     if (strays !== undefined) return strays
@@ -34,17 +63,16 @@ export function createHomes(ledger: Pick<Ledger, 'all' | 'inPool'>, book: () => 
     return strays
   }
   return {
-    *in(eip) {
+    *membersOf(eip: string): Generator<Holding> {
       const elsewhere = known()
       for (const holding of ledger.inPool(eip)) if (!elsewhere.has(holding.claim.metadata.name)) yield holding
       for (const { holding, home } of elsewhere.values()) if (home === eip) yield holding
     },
-    of,
-    note(holding) {
+    note(holding: Holding): void {
       if (strays !== undefined) place(holding, strays)
     },
-    forget: ({ claim }) => void strays?.delete(claim.metadata.name),
-    reset: () => {
+    forget: ({ claim }: Holding): void => void strays?.delete(claim.metadata.name),
+    reset: (): void => {
       strays = undefined
     },
   }
