@@ -84,7 +84,7 @@ export const WEBHOOK_RIGHTS: Rights = {
   component: COMPONENT.admission,
   cluster: [
     { group: GROUP, resources: ['eips', 'bgppeers'], verbs: READ },
-    { group: CORE, resources: ['namespaces'], verbs: READ },
+    { group: CORE, resources: ['namespaces', 'nodes'], verbs: READ },
     {
       group: ADMISSION_GROUP,
       resources: ['validatingwebhookconfigurations', 'mutatingwebhookconfigurations'],

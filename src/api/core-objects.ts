@@ -73,6 +73,7 @@ export interface NamespaceObject extends KubernetesObject {
 export interface NodeObject extends KubernetesObject {
   readonly spec?: {
     readonly unschedulable?: boolean
+    readonly podCIDRs?: readonly string[]
     readonly taints?: readonly { readonly key: string; readonly value?: string; readonly effect: string }[]
   }
   readonly status?: {

@@ -1,15 +1,6 @@
 /** Ranges of the numbers in BGP, shared by the rules for BgpConf and BgpPeer. */
 import type { GracefulRestart } from '../api/bgp-conf.ts'
-import { refuse, type Verdict } from './verdict.ts'
-
-/** One thing found in a spec: it is refused with a cure, or let in with a warning. */
-export type Finding = { readonly refuse: string; readonly cure: string } | { readonly warn: string }
-
-/** The refusal for the first finding that asks for one. */
-export function firstRefusal(findings: Iterable<Finding>): Verdict | undefined {
-  for (const finding of findings) if ('refuse' in finding) return refuse(finding.refuse, finding.cure)
-  return undefined
-}
+import type { Finding } from './verdict.ts'
 
 const MAX_AS = 4_294_967_295
 /** AS_TRANS stands for a four octet number in two octets; it is nobody's number (RFC 6793 section 9). */

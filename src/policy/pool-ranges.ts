@@ -1,6 +1,6 @@
 /** Which addresses a pool stands for, and which of them it gives. */
 import { type Family, formatIp, type Ip, parseIp } from '../addr/ip.ts'
-import { type AddressRange, parseAddressRange, rangeContains, rangeSize, withoutRanges } from '../addr/range.ts'
+import { type AddressRange, firstIp, lastIp, parseAddressRange, rangeContains, rangeSize, withoutRanges } from '../addr/range.ts'
 import type { EipSpec } from '../api/eip.ts'
 import { err, ok, type Result } from '../result.ts'
 
@@ -59,6 +59,22 @@ export function readPoolRanges(first: AddressRange, spec: EipSpec): Result<PoolR
   // A range written twice counts once: what comes first has it.
   const usable = ranges.flatMap((range, at) => withoutRanges(range, [...excluded.value, ...ranges.slice(0, at)]))
   return ok({ ranges, usable, avoidBuggyIPs: spec.avoidBuggyIPs ?? false, reservations: reservations.value })
+}
+
+/** The fields that hold ranges, with the range of each that can be read: `spec.address`, `spec.addresses[0]` and so on. */
+export function rangeFields(
+  spec: Pick<EipSpec, 'address' | 'addresses'>,
+): readonly { readonly field: string; readonly range: AddressRange }[] {
+  return [spec.address, ...(spec.addresses ?? [])].flatMap((text, at) => {
+    const range = parseAddressRange(text)
+    return range.ok ? [{ field: at === 0 ? 'spec.address' : `spec.addresses[${at - 1}]`, range: range.value }] : []
+  })
+}
+
+/** The text of a range: one address, or the first and the last. */
+export function rangeText(range: AddressRange): string {
+  const [first, last] = [formatIp(firstIp(range)), formatIp(lastIp(range))]
+  return first === last ? first : `${first}-${last}`
 }
 
 /** Whether the last byte of an IPv4 address is 0 or 255. */

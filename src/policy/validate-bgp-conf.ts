@@ -1,8 +1,8 @@
 /** Whether a BgpConf may be stored. */
 import { parseIp } from '../addr/ip.ts'
 import { BGP_CONF_NAME, type BgpConfObject, type BgpConfSpec } from '../api/bgp-conf.ts'
-import { autonomousSystemProblem, type Finding, firstRefusal, restartProblems } from './bgp-ranges.ts'
-import { allow, type Verdict } from './verdict.ts'
+import { autonomousSystemProblem, restartProblems } from './bgp-ranges.ts'
+import { allow, type Finding, type Verdict, verdictOf } from './verdict.ts'
 
 /** GoBGP's numbers of the address families that are served: AFI in the high 16 bits, SAFI in the low. */
 const SERVED_FAMILIES: ReadonlySet<number> = new Set([65537, 131073])
@@ -62,10 +62,8 @@ function* specFindings(spec: BgpConfSpec): Generator<Finding> {
  */
 export function validateBgpConf(conf: BgpConfObject, before: BgpConfObject | undefined): Verdict {
   if (before !== undefined && JSON.stringify(before.spec) === JSON.stringify(conf.spec)) return allow()
-  const findings = [...specFindings(conf.spec ?? {})]
-  const refusal = firstRefusal(findings)
-  if (refusal !== undefined) return refusal
-  const warnings = findings.flatMap((finding) => ('warn' in finding ? [finding.warn] : []))
-  if (conf.metadata.name === BGP_CONF_NAME) return allow(...warnings)
-  return allow(`the BgpConf ${conf.metadata.name} has no effect: only the one named ${BGP_CONF_NAME} is read`, ...warnings)
+  const { name } = conf.metadata
+  const unread: readonly Finding[] =
+    name === BGP_CONF_NAME ? [] : [{ warn: `the BgpConf ${name} has no effect: only the one named ${BGP_CONF_NAME} is read` }]
+  return verdictOf([...unread, ...specFindings(conf.spec ?? {})])
 }

@@ -2,8 +2,8 @@
 import { type Ip, parseIp } from '../addr/ip.ts'
 import { parsePrefix, prefixContains } from '../addr/prefix.ts'
 import type { BgpPeerObject, BgpPeerSpec } from '../api/bgp-peer.ts'
-import { autonomousSystemProblem, type Finding, firstRefusal, restartProblems } from './bgp-ranges.ts'
-import { allow, type Verdict } from './verdict.ts'
+import { autonomousSystemProblem, restartProblems } from './bgp-ranges.ts'
+import { allow, type Finding, type Verdict, verdictOf } from './verdict.ts'
 
 type Conf = NonNullable<BgpPeerSpec['conf']>
 
@@ -143,6 +143,5 @@ function* findings(peer: BgpPeerObject, others: readonly BgpPeerObject[]): Gener
  */
 export function validateBgpPeer(peer: BgpPeerObject, before: BgpPeerObject | undefined, others: readonly BgpPeerObject[]): Verdict {
   if (before !== undefined && JSON.stringify(before.spec) === JSON.stringify(peer.spec)) return allow()
-  const found = [...findings(peer, others)]
-  return firstRefusal(found) ?? allow(...found.flatMap((finding) => ('warn' in finding ? [finding.warn] : [])))
+  return verdictOf(findings(peer, others))
 }

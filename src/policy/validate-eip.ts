@@ -1,30 +1,28 @@
 /** Whether an Eip may be stored. The texts before the first `: ` are OpenELB's where it has one. */
 import { formatIp, parseIp } from '../addr/ip.ts'
-import { type AddressRange, firstIp, lastIp, parseAddressRange, rangesOverlap } from '../addr/range.ts'
+import { type AddressRange, rangesOverlap, withoutRanges } from '../addr/range.ts'
 import type { EipObject, EipSpec } from '../api/eip.ts'
 import { IS_DEFAULT_EIP } from '../api/service-annotations.ts'
-import { findOverlap } from './overlap.ts'
-import { isDefaultEip, type PoolError, readRange, toPool } from './pool.ts'
-import { allow, refuse, type Verdict } from './verdict.ts'
+import { findOverlap, type NamedRanges } from './overlap.ts'
+import { isDefaultEip, type PoolError, toPool } from './pool.ts'
+import { rangeFields, rangeText } from './pool-ranges.ts'
+import { type Finding, type Verdict, verdictOf } from './verdict.ts'
 
-/** Another Eip: one that is stored, or one that is being admitted at this moment. */
-export interface OtherEip {
-  readonly name: string
-  /** Empty when it cannot be read: then it holds no address. */
-  readonly ranges: readonly AddressRange[]
+/** Another Eip: one that is stored, or one that is being admitted at this moment. Without ranges when none can be read. */
+export interface OtherEip extends NamedRanges {
   readonly isDefault: boolean
   /** It was admitted a moment ago and is not stored yet, and may never be. */
   readonly pending?: boolean
 }
 
-/** Reads the parts of a stored Eip that other Eips must respect. */
-export function toOtherEip(eip: EipObject): OtherEip {
-  const pool = toPool(eip)
-  // One without an interface is no pool, and its addresses are spoken for all the same.
-  const range = readRange(eip.spec)
-  const ranges = pool.ok ? pool.value.ranges : range.ok ? [range.value] : []
-  return { name: eip.metadata.name, ranges, isDefault: isDefaultEip(eip.metadata.annotations) }
-}
+const rangesOf = (spec: EipSpec): readonly AddressRange[] => rangeFields(spec).map(({ range }) => range)
+
+/** Reads the parts of a stored Eip that other Eips must respect. One that is no pool speaks for its addresses all the same. */
+export const toOtherEip = ({ metadata, spec }: EipObject): OtherEip => ({
+  name: metadata.name,
+  ranges: rangesOf(spec),
+  isDefault: isDefaultEip(metadata.annotations),
+})
 
 /** The longest label value of Kubernetes: the name of the Eip is written as one on its Services. */
 const LONGEST_NAME = 63
@@ -32,143 +30,136 @@ const REACH = 'can_reach:'
 /** A name that Linux accepts for a link: up to 15 bytes, none of them white space, a slash or a colon. */
 const LINK_NAME = /^(?!\.{1,2}$)[!-.0-9;-~]{1,15}$/
 
-const UNUSABLE = [
-  ['0.0.0.0/8', 'they mean "this network"'],
-  ['127.0.0.0/8', 'they are loopback addresses'],
-  ['169.254.0.0/16', 'they are link-local addresses'],
-  ['224.0.0.0/4', 'they are multicast addresses'],
-  ['240.0.0.0/4', 'they are reserved'],
-  ['::/127', 'they are the unspecified and the loopback address'],
-  ['fe80::/10', 'they are link-local addresses'],
-  ['ff00::/8', 'they are multicast addresses'],
-] as const
-
-function unusableWarnings(range: AddressRange): readonly string[] {
-  return UNUSABLE.flatMap(([prefix, why]) => {
-    const unusable = parseAddressRange(prefix)
-    return unusable.ok && rangesOverlap(unusable.value, range)
-      ? [`spec.address contains addresses of ${prefix}: ${why}, so no client reaches a Service by them`]
-      : []
-  })
+function* nameFindings(name: string): Generator<Finding> {
+  if (name.length <= LONGEST_NAME) return
+  yield {
+    refuse: `the name of the Eip has ${name.length} characters`,
+    cure: `use at most ${LONGEST_NAME}, because it becomes the value of a label on the Services that get an address from it`,
+  }
 }
 
-function nameVerdict(name: string): Verdict | undefined {
-  if (name.length <= LONGEST_NAME) return undefined
-  return refuse(
-    `the name of the Eip has ${name.length} characters`,
-    `use at most ${LONGEST_NAME}, because it becomes the value of a label on the Services that get an address from it`,
-  )
-}
-
-function interfaceVerdict(spec: EipSpec): Verdict | undefined {
-  const text = spec.interface ?? ''
-  if (text === '') return undefined
+function* interfaceFindings({ interface: text = '' }: EipSpec): Generator<Finding> {
+  const refusal = 'spec.interface is not valid'
+  if (text === '' || LINK_NAME.test(text)) return
   if (text.startsWith(REACH)) {
     const target = parseIp(text.slice(REACH.length))
-    return target.ok ? undefined : refuse('spec.interface is not valid', `${target.error.message}; write ${REACH} and one address`)
+    if (!target.ok) yield { refuse: refusal, cure: `${target.error.message}; write ${REACH} and one address` }
+    return
   }
-  if (LINK_NAME.test(text)) return undefined
   const shown = text.length > 64 ? `${text.slice(0, 64)}...` : text
-  return refuse(
-    'spec.interface is not valid',
-    `"${shown}" cannot be the name of a link; write a name such as eth0, or ${REACH} and one address`,
-  )
+  yield { refuse: refusal, cure: `"${shown}" cannot be the name of a link; write a name such as eth0, or ${REACH} and one address` }
 }
 
-const poolRefusal = (error: PoolError): Verdict => refuse(error.message, error.cure)
+/** An address twice in one Eip: as a range, or as a reservation that is only written otherwise. */
+function* repetitionFindings(spec: EipSpec): Generator<Finding> {
+  const fields = rangeFields(spec)
+  for (const [at, { field, range }] of fields.entries()) {
+    const earlier = fields.slice(0, at).find((other) => rangesOverlap(other.range, range))
+    if (earlier === undefined) continue
+    yield {
+      refuse: `${field} overlaps with ${earlier.field}`,
+      cure: `write every address once (${rangeText(range)} and ${rangeText(earlier.range)} share some)`,
+    }
+  }
+  const reserved = new Map<string, number>()
+  for (const [at, { address }] of (spec.reservations ?? []).entries()) {
+    const ip = parseIp(address)
+    if (!ip.ok) continue
+    const text = formatIp(ip.value)
+    const earlier = reserved.get(text)
+    if (earlier !== undefined) {
+      yield {
+        refuse: `spec.reservations[${at}] keeps ${text}, as spec.reservations[${earlier}] does`,
+        cure: 'keep an address for one Service',
+      }
+    }
+    reserved.set(text, at)
+  }
+}
 
 const PENDING_CURE = 'that one is being stored at this moment; try again in a few seconds'
+const RANGES_SHOWN = 4
 
-function rangeText(range: AddressRange): string {
-  const [first, last] = [formatIp(firstIp(range)), formatIp(lastIp(range))]
-  return first === last ? first : `${first}-${last}`
-}
-
-function overlapVerdict(ranges: readonly AddressRange[], others: readonly OtherEip[]): Verdict | undefined {
+function* overlapFindings(ranges: readonly AddressRange[], others: readonly OtherEip[]): Generator<Finding> {
   const rival = findOverlap(ranges, others)
-  if (rival === undefined) return undefined
-  return refuse(
-    `eip address overlap with ${rival.name}`,
-    rival.pending === true
-      ? PENDING_CURE
-      : `use addresses that no other Eip has (that one has ${rival.ranges.map(rangeText).join(', ')}), or delete that Eip first; ` +
+  if (rival === undefined) return
+  const shown = rival.ranges.slice(0, RANGES_SHOWN).map(rangeText).join(', ')
+  const has = rival.ranges.length > RANGES_SHOWN ? `${shown} and ${rival.ranges.length - RANGES_SHOWN} more` : shown
+  yield {
+    refuse: `eip address overlap with ${rival.name}`,
+    cure:
+      rival.pending === true
+        ? PENDING_CURE
+        : `use addresses that no other Eip has (that one has ${has}), or delete that Eip first; ` +
           'a disabled one counts, because Services may hold its addresses',
-  )
-}
-
-function defaultVerdict(others: readonly OtherEip[]): Verdict | undefined {
-  const rival = others.find((other) => other.isDefault)
-  if (rival === undefined) return undefined
-  return refuse(
-    'already exists a default EIP',
-    rival.pending === true ? `${rival.name}; ${PENDING_CURE}` : `it is ${rival.name}; remove the annotation ${IS_DEFAULT_EIP} there first`,
-  )
-}
-
-/** A text that somebody meant to be `true` makes no default Eip, and nothing else would say so. */
-function defaultWarnings(eip: EipObject, before?: EipObject): readonly string[] {
-  const text = eip.metadata.annotations?.[IS_DEFAULT_EIP] ?? ''
-  const isClear = ['', 'true', 'false'].includes(text.toLowerCase())
-  if (isClear || text === before?.metadata.annotations?.[IS_DEFAULT_EIP]) return []
-  return [
-    `the annotation ${IS_DEFAULT_EIP} is ${JSON.stringify(text.slice(0, 64))}, so ${eip.metadata.name} is no default Eip: write "true"`,
-  ]
-}
-
-function validateCreate(eip: EipObject, others: readonly OtherEip[]): Verdict {
-  const pool = toPool(eip)
-  if (!pool.ok) return poolRefusal(pool.error)
-  const { range, ranges, isDefault } = pool.value
-  return (
-    nameVerdict(eip.metadata.name) ??
-    interfaceVerdict(eip.spec) ??
-    overlapVerdict(ranges, others) ??
-    (isDefault ? defaultVerdict(others) : undefined) ??
-    allow(...unusableWarnings(range), ...defaultWarnings(eip))
-  )
-}
-
-function validateUpdate(eip: EipObject, before: EipObject, others: readonly OtherEip[]): Verdict {
-  if (eip.spec.address !== before.spec.address) {
-    return refuse(
-      'the address field is not allowed to be modified',
-      `create another Eip for the new addresses, or delete ${eip.metadata.name} and create it again`,
-    )
   }
+}
+
+function* defaultFindings(others: readonly OtherEip[]): Generator<Finding> {
+  const rival = others.find((other) => other.isDefault)
+  if (rival === undefined) return
+  yield {
+    refuse: 'already exists a default EIP',
+    cure:
+      rival.pending === true
+        ? `${rival.name}; ${PENDING_CURE}`
+        : `it is ${rival.name}; remove the annotation ${IS_DEFAULT_EIP} there first`,
+  }
+}
+
+const poolFinding = ({ message, cure }: PoolError): Finding => ({ refuse: message, cure })
+
+function* creationFindings(eip: EipObject, others: readonly OtherEip[]): Generator<Finding> {
   const pool = toPool(eip)
-  // What was stored before may stay as it is: an Eip that slipped in while the webhook was away must still be editable.
-  const was = toPool(before)
-  if (!pool.ok && (was.ok || was.error.code !== pool.error.code)) return poolRefusal(pool.error)
-  const becomesDefault = isDefaultEip(eip.metadata.annotations) && !isDefaultEip(before.metadata.annotations)
-  return (
-    (eip.spec.interface === before.spec.interface ? undefined : interfaceVerdict(eip.spec)) ??
-    (becomesDefault ? defaultVerdict(others) : undefined) ??
-    allow(...defaultWarnings(eip, before))
-  )
+  if (!pool.ok) {
+    yield poolFinding(pool.error)
+    return
+  }
+  yield* nameFindings(eip.metadata.name)
+  yield* interfaceFindings(eip.spec)
+  yield* repetitionFindings(eip.spec)
+  yield* overlapFindings(pool.value.ranges, others)
+  if (pool.value.isDefault) yield* defaultFindings(others)
+}
+
+const becomesDefault = (eip: EipObject, before: EipObject): boolean =>
+  isDefaultEip(eip.metadata.annotations) && !isDefaultEip(before.metadata.annotations)
+
+/** The addresses that the Eip did not have before. */
+function grownRanges(eip: EipObject, before: EipObject): readonly AddressRange[] {
+  const had = rangesOf(before.spec)
+  return rangesOf(eip.spec).flatMap((range) => withoutRanges(range, had))
+}
+
+const isSame = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b)
+
+/** What was stored before may stay as it is: an Eip that slipped in while the webhook was away must still be editable. */
+function* changeFindings(eip: EipObject, before: EipObject, others: readonly OtherEip[]): Generator<Finding> {
+  const [is, was] = [eip.spec, before.spec]
+  if (is.address !== was.address) {
+    yield {
+      refuse: 'the address field is not allowed to be modified',
+      cure: `add ranges by spec.addresses, create another Eip for the new addresses, or delete ${eip.metadata.name} and create it again`,
+    }
+  }
+  const [pool, old] = [toPool(eip), toPool(before)]
+  if (!pool.ok && (old.ok || !isSame(old.error, pool.error))) yield poolFinding(pool.error)
+  if (is.interface !== was.interface) yield* interfaceFindings(is)
+  if (!isSame([is.addresses, is.reservations], [was.addresses, was.reservations])) yield* repetitionFindings(is)
+  yield* overlapFindings(grownRanges(eip, before), others)
+  if (becomesDefault(eip, before)) yield* defaultFindings(others)
 }
 
 /**
  * Says whether an Eip may be created (`before` undefined) or changed. `others` holds every other Eip, stored or being admitted, and not
  * this one. A change that touches neither the spec nor the default annotation is always allowed.
  */
-export function validateEip(eip: EipObject, before: EipObject | undefined, others: readonly OtherEip[]): Verdict {
-  return before === undefined ? validateCreate(eip, others) : validateUpdate(eip, before, others)
-}
+export const validateEip = (eip: EipObject, before: EipObject | undefined, others: readonly OtherEip[]): Verdict =>
+  verdictOf(before === undefined ? creationFindings(eip, others) : changeFindings(eip, before, others))
 
 /**
- * Whether the answer depends on the other Eips, so that two of these reviews must not pass one another: creations, and changes that make
- * an Eip the default.
+ * Whether the answer depends on the other Eips, so that two of these reviews must not pass one another: creations, and changes by which an
+ * Eip gets more addresses or becomes the default.
  */
-export function needsSerialAdmission(eip: EipObject, before: EipObject | undefined): boolean {
-  return before === undefined || (isDefaultEip(eip.metadata.annotations) && !isDefaultEip(before.metadata.annotations))
-}
-
-/** Deleting an Eip is always allowed; the warning says what becomes of the addresses that are in use. */
-export function validateEipDelete(eip: EipObject): Verdict {
-  const usage = eip.status?.usage ?? 0
-  if (usage === 0) return allow()
-  return allow(
-    `${usage} address${usage === 1 ? '' : 'es'} of Eip ${eip.metadata.name} ${usage === 1 ? 'stays' : 'stay'} assigned and announced; ` +
-      'nothing new is given from it; the same Eip, created again, takes back what it had',
-  )
-}
+export const needsSerialAdmission = (eip: EipObject, before: EipObject | undefined): boolean =>
+  before === undefined || becomesDefault(eip, before) || grownRanges(eip, before).length > 0

@@ -1,6 +1,8 @@
 /** The command line of the webhook. */
 import { RENEWAL_FLAGS } from '../../certgen/config.ts'
 import { DEFAULT_NAMESPACE, PORT } from '../api/names.ts'
+import type { Settings } from '../policy/settings.ts'
+import { readSettingsFlags, SETTINGS_FLAGS } from '../policy/settings-flags.ts'
 import { err, ok, type Result } from '../result.ts'
 import { defineFlags, type FlagValues, formatFlags, parseFlags } from '../runtime/flags.ts'
 import { type ListenAddress, parseListenAddress } from '../runtime/listen-address.ts'
@@ -21,6 +23,7 @@ export const FLAGS = defineFlags({
     maxMs: 8000,
     description: 'How long requests are still served after a signal, while the API server learns that this Pod goes.',
   },
+  ...SETTINGS_FLAGS,
   ...RENEWAL_FLAGS,
   'webhook-cert-dir': { kind: 'ignored', takesValue: true, description: 'the certificate is read from its Secret, by a watch' },
   'leader-elect': {
@@ -40,6 +43,8 @@ export type Config =
       readonly flags: FlagValues<typeof FLAGS>
       /** Undefined for nowhere. */
       readonly metricsAddress: ListenAddress | undefined
+      /** What holds where ConfigMap openelb-config says nothing. */
+      readonly unset: Settings
       /** Our own namespace. */
       readonly namespace: string
       /** The Pod's name, which is who we are in elections; empty outside of a Pod. */
@@ -58,8 +63,18 @@ export function readConfig(argv: readonly string[], env: Readonly<Record<string,
   if (word !== undefined) return err(`"${word}" is not expected; there are only flags, see --help`)
   const metricsAddress = parseListenAddress(flags['metrics-addr'])
   if (!metricsAddress.ok) return err(`--metrics-addr: ${metricsAddress.error}`)
+  const unset = readSettingsFlags(flags)
+  if (!unset.ok) return err(unset.error)
   const namespace = env['OPENELB_NAMESPACE'] || DEFAULT_NAMESPACE
-  return ok({ kind: 'run', flags, metricsAddress: metricsAddress.value, namespace, podName: env['POD_NAME'] ?? '', warnings })
+  return ok({
+    kind: 'run',
+    flags,
+    metricsAddress: metricsAddress.value,
+    unset: unset.value,
+    namespace,
+    podName: env['POD_NAME'] ?? '',
+    warnings,
+  })
 }
 
 export const USAGE = `Answers the API server's questions about Services, Eips, BgpConfs and BgpPeers.

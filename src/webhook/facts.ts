@@ -1,8 +1,10 @@
 /** What the webhook knows of the cluster, in the form of its rules: read once per change, not once per review. */
-import type { ConfigMapObject, NamespaceObject } from '../api/core-objects.ts'
+import { type Family, formatIp } from '../addr/ip.ts'
+import type { ConfigMapObject, NamespaceObject, NodeObject } from '../api/core-objects.ts'
 import type { EipObject } from '../api/eip.ts'
+import { type NodeNetwork, primaryFamily, readNodeNetwork } from '../policy/node-network.ts'
 import { type Pool, toPool } from '../policy/pool.ts'
-import { DEFAULT_SETTINGS, parseSettings, type Settings } from '../policy/settings.ts'
+import { parseSettings, type Settings } from '../policy/settings.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Logger } from '../runtime/logger.ts'
 import type { ServiceReviewFacts } from './admit/service.ts'
@@ -17,8 +19,11 @@ interface Watched<T> {
 export interface FactSources {
   readonly eips: Watched<EipObject>
   readonly namespaces: Watched<Pick<NamespaceObject, 'metadata'>>
+  readonly nodes: Watched<NodeObject>
   /** ConfigMap `openelb-config` alone. */
   readonly settings: Watched<ConfigMapObject>
+  /** What holds where the ConfigMap says nothing. */
+  readonly unset: Settings
   readonly ownNamespace: string
   readonly clock: Clock
   readonly logger: Logger
@@ -26,6 +31,7 @@ export interface FactSources {
 
 export interface Facts {
   serviceFacts(): ServiceReviewFacts
+  nodes(): readonly NodeNetwork[]
   /** uids of Eips that were deleted in the last minute. */
   deletedEips(): ReadonlySet<string>
 }
@@ -35,38 +41,73 @@ const DELETED_MS = 60_000
 
 /** Creates the facts. They are as old as the informers, which start elsewhere. */
 export function createFacts(sources: FactSources): Facts {
-  const { eips, namespaces, ownNamespace } = sources
+  const { namespaces, ownNamespace } = sources
   const readSettings = followSettings(sources)
   const deletedEips = followDeletions(sources)
-  let pools: readonly Pool[] | undefined
-  eips.subscribe(() => {
-    pools = undefined
-  })
+  const pools = followPools(sources)
+  const nodes = followNodes(sources)
   return {
-    serviceFacts: () => {
-      pools ??= [...eips.values()].flatMap((eip) => {
-        const pool = toPool(eip)
-        return pool.ok ? [pool.value] : []
-      })
-      return {
-        settings: readSettings(),
-        pools,
-        ownNamespace,
-        namespaceLabels: (name) => {
-          const namespace = namespaces.get(name)
-          return namespace === undefined ? undefined : (namespace.metadata.labels ?? {})
-        },
-      }
-    },
+    serviceFacts: () => ({
+      settings: readSettings(),
+      pools: pools(),
+      ownNamespace,
+      namespaceLabels: (name) => {
+        const namespace = namespaces.get(name)
+        return namespace === undefined ? undefined : (namespace.metadata.labels ?? {})
+      },
+      nodeAt: (ip) => nodes().byAddress.get(formatIp(ip)),
+      primaryFamily: nodes().primaryFamily,
+    }),
+    nodes: () => nodes().all,
     deletedEips,
   }
 }
 
+/** What of an Eip makes a pool: all but its status, which is written with every address that is given. */
+const poolText = ({ metadata, spec }: EipObject): string =>
+  JSON.stringify([metadata.annotations, metadata.deletionTimestamp, metadata.uid, spec])
+
+/** The Eips that can be pools, read again once one of them has changed. */
+function followPools({ eips }: FactSources): () => readonly Pool[] {
+  let pools: readonly Pool[] | undefined
+  eips.subscribe(({ before, after }) => {
+    if (before === undefined || after === undefined || poolText(before) !== poolText(after)) pools = undefined
+  })
+  return () => {
+    pools ??= [...eips.values()].flatMap((eip) => {
+      const pool = toPool(eip)
+      return pool.ok ? [pool.value] : []
+    })
+    return pools
+  }
+}
+
+interface NodeFacts {
+  readonly all: readonly NodeNetwork[]
+  /** Which node has an address, by its canonical text. */
+  readonly byAddress: ReadonlyMap<string, string>
+  readonly primaryFamily: Family | undefined
+}
+
+function followNodes({ nodes }: FactSources): () => NodeFacts {
+  let facts: NodeFacts | undefined
+  nodes.subscribe(() => {
+    facts = undefined
+  })
+  return () => {
+    if (facts !== undefined) return facts
+    const all = [...nodes.values()].map(readNodeNetwork).toSorted((a, b) => (a.name < b.name ? -1 : 1))
+    const byAddress = new Map(all.flatMap(({ name, addresses }) => addresses.map((ip) => [formatIp(ip), name] as const)))
+    facts = { all, byAddress, primaryFamily: primaryFamily(all) }
+    return facts
+  }
+}
+
 /** A value that cannot be read leaves the settings as they were. */
-function followSettings({ settings, logger }: FactSources): () => Settings {
-  let current = DEFAULT_SETTINGS
+function followSettings({ settings, unset, logger }: FactSources): () => Settings {
+  let current = unset
   settings.subscribe(({ after }) => {
-    const read = parseSettings(after?.data)
+    const read = parseSettings(after?.data, unset)
     if (read.ok) current = read.value
     else logger.error('ConfigMap openelb-config is not valid; the settings stay as they were', { why: read.error.message, ...current })
   })

@@ -2,12 +2,12 @@
 import { hostname } from 'node:os'
 import process from 'node:process'
 import type { BgpPeerObject } from '../api/bgp-peer.ts'
-import type { ConfigMapObject, NamespaceObject, SecretObject } from '../api/core-objects.ts'
+import type { ConfigMapObject, NamespaceObject, NodeObject, SecretObject } from '../api/core-objects.ts'
 import type { EipObject } from '../api/eip.ts'
 import { CERTIFICATE_SECRET, SETTINGS_CONFIG_MAP, WEBHOOK, WEBHOOK_PATH } from '../api/names.ts'
 import { type ApiClient, createApiClient } from '../kube/client.ts'
 import { createInformer, type Informer, type RawObject } from '../kube/informer.ts'
-import { BGP_PEERS, CONFIG_MAPS, EIPS, NAMESPACES, type Resource, SECRETS } from '../kube/resources.ts'
+import { BGP_PEERS, CONFIG_MAPS, EIPS, NAMESPACES, NODES, type Resource, SECRETS } from '../kube/resources.ts'
 import { systemClock } from '../runtime/clock.ts'
 import { type Check, startHealthServer } from '../runtime/health.ts'
 import type { Logger } from '../runtime/logger.ts'
@@ -45,7 +45,7 @@ async function run(config: Run): Promise<void> {
   const client = createApiClient({ kubeconfigPath: flags.kubeconfig || undefined, userAgent, logger, metrics })
   const base: Base = { config, client, logger, metrics }
   const informers = createInformers(base)
-  const facts = createFacts({ ...informers, ownNamespace: config.namespace, clock: systemClock, logger })
+  const facts = createFacts({ ...informers, unset: config.unset, ownNamespace: config.namespace, clock: systemClock, logger })
   const reviewMetrics = createReviewMetrics(metrics)
   const routes = createRoutes(base, informers.bgpPeers, facts, reviewMetrics)
   const leaving = { yes: false }
@@ -100,6 +100,7 @@ function createInformers({ config, client, logger, metrics }: Base) {
     eips: createInformer<EipObject>({ ...base, resource: EIPS, project: withoutStatus }),
     bgpPeers: createInformer<BgpPeerObject>({ ...base, resource: BGP_PEERS, project: withoutStatus }),
     namespaces: createInformer<Pick<NamespaceObject, 'metadata'>>({ ...base, resource: NAMESPACES, project: onlyLabels }),
+    nodes: createInformer<NodeObject>({ ...base, resource: NODES, project: onlyNetwork }),
     settings: one<ConfigMapObject>(CONFIG_MAPS, SETTINGS_CONFIG_MAP),
     secret: one<SecretObject>(SECRETS, CERTIFICATE_SECRET),
   }
@@ -114,6 +115,19 @@ function withoutStatus<T extends { readonly status?: unknown }>(raw: RawObject):
 function onlyLabels({ metadata }: RawObject): Pick<NamespaceObject, 'metadata'> {
   const { name, uid, resourceVersion, creationTimestamp, labels } = metadata as NamespaceObject['metadata']
   return { metadata: { name, uid, resourceVersion, creationTimestamp, ...(labels && { labels }) } }
+}
+
+/** A node writes its status every few minutes, and its images and capacities are most of it. */
+function onlyNetwork(raw: RawObject): NodeObject {
+  const { apiVersion, kind, metadata, spec, status } = raw as unknown as NodeObject
+  const { name, uid, resourceVersion, creationTimestamp } = metadata
+  return {
+    apiVersion,
+    kind,
+    metadata: { name, uid, resourceVersion, creationTimestamp },
+    spec: { ...(spec?.podCIDRs && { podCIDRs: spec.podCIDRs }) },
+    status: { ...(status?.addresses && { addresses: status.addresses }) },
+  }
 }
 
 function readyChecks(informers: ReturnType<typeof createInformers>, problem: string | undefined, leaving: boolean): readonly Check[] {
@@ -136,11 +150,12 @@ function createRoutes(
     route('validatingService', (request) => reviewService(request, facts.serviceFacts())),
     route('validatingBgpConf', reviewBgpConf),
     route('validatingBgpPeer', (request) => reviewBgpPeer(request, [...bgpPeers.values()])),
-    route('validatingEip', (request, deadline) => {
-      const review = reviewEip(request)
+    route('validatingEip', async (request, deadline) => {
+      const review = reviewEip(request, facts.nodes())
       if (review.kind === 'answered') return review.answer
-      const { eip, before } = review
-      return admitEip({ uid: request.uid, eip, before, dryRun: request.dryRun ?? false }, deadline)
+      const { eip, before, warnings } = review
+      const answer = await admitEip({ uid: request.uid, eip, before, dryRun: request.dryRun ?? false }, deadline)
+      return answer.allowed ? { ...answer, warnings } : answer
     }),
   ]
 }

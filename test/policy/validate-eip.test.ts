@@ -1,6 +1,6 @@
 import t from 'tap'
 import type { EipSpec } from '../../src/api/eip.ts'
-import { needsSerialAdmission, type OtherEip, toOtherEip, validateEip, validateEipDelete } from '../../src/policy/validate-eip.ts'
+import { needsSerialAdmission, type OtherEip, toOtherEip, validateEip } from '../../src/policy/validate-eip.ts'
 import type { Verdict } from '../../src/policy/verdict.ts'
 import { DEFAULT_EIP, eipObject } from '../support/policy-objects.ts'
 
@@ -52,10 +52,28 @@ const CREATE: readonly { readonly spec: string | (Partial<EipSpec> & { readonly 
   { spec: { address: '10.251.0.120', protocol: 'layer2', interface: 'a-link-with-a-long-name' }, want: 'spec.interface is not valid' },
   { spec: { address: '10.251.0.120', protocol: 'bgp', interface: 'eth0' }, want: 'allowed' },
   { spec: { address: '10.251.0.120', priority: -5, usingKnownIPs: true }, want: 'allowed' },
+  { spec: '224.0.0.1', want: 'allowed' },
+  { spec: { address: '10.0.0.1', addresses: ['fd00::/64', '10.0.1.0/24'] }, want: 'allowed' },
+  { spec: { address: '10.0.0.1', addresses: ['10.251.0.40-10.251.0.50'] }, want: 'eip address overlap with e-single' },
+  { spec: { address: '10.0.0.1', addresses: ['10.0.1.0/24', 'x'] }, want: 'spec.addresses[1] is not valid' },
+  { spec: { address: '10.0.0.0/24', addresses: ['10.0.0.255'] }, want: 'spec.addresses[0] overlaps with spec.address' },
+  { spec: { address: '10.0.0.1', addresses: ['10.0.1.0/24', '10.0.0.0/16'] }, want: 'spec.addresses[1] overlaps with spec.address' },
+  { spec: { address: '10.0.0.1', addresses: ['10.0.1.0/24', '10.0.1.0'] }, want: 'spec.addresses[1] overlaps with spec.addresses[0]' },
+  { spec: { address: '10.0.0.1', exclude: ['10.0.0.300'] }, want: 'spec.exclude[0] is not valid' },
   {
-    spec: '224.0.0.1',
-    want: 'allowed | spec.address contains addresses of 224.0.0.0/4: they are multicast addresses, so no client reaches a Service by them',
+    spec: { address: '10.0.0.1', reservations: [{ address: '10.0.0.1/32', namespace: 'a', name: 'b' }] },
+    want: 'spec.reservations[0].address is not valid',
   },
+  {
+    spec: { address: 'fd00::/64', reservations: ['fd00::1', 'fd00:0::0001'].map((address) => ({ address, namespace: 'a', name: 'b' })) },
+    want: 'spec.reservations[1] keeps fd00::1, as spec.reservations[0] does',
+  },
+  { spec: { address: '10.0.0.1', namespaceSelector: { a: 1 } as never }, want: 'spec.namespaceSelector is not valid' },
+  {
+    spec: { address: '10.0.0.1', serviceSelector: { matchExpressions: [{ key: 'a', operator: 'In' }] } },
+    want: 'spec.serviceSelector is not valid',
+  },
+  { spec: { address: '10.0.0.1', interface: 'eth0', addresses: ['fd00::1'], protocol: 'layer2' }, want: 'allowed' },
 ]
 
 t.test('creation', async (t) => {
@@ -69,15 +87,6 @@ t.test('creation', async (t) => {
   t.match(whole, { message: /no other Eip has \(that one has 10\.251\.0\.50\), / })
   const line = validateEip(eipObject('e', '10.0.0.1\n\u001b[31m'), undefined, [])
   t.match(line, { message: /^invalid eip address format: "10\.0\.0\.1\\n\\u001b\[31m" is not/ }, 'no raw control characters')
-})
-
-t.test('a default annotation that says neither true nor false', async (t) => {
-  const eip = (value: string) => eipObject('e', '10.0.0.1', { annotations: { 'eip.openelb.kubesphere.io/is-default-eip': value } })
-  const said = 'allowed | the annotation eip.openelb.kubesphere.io/is-default-eip is "yes", so e is no default Eip: write "true"'
-  t.equal(text(validateEip(eip('yes'), undefined, [])), said)
-  t.equal(text(validateEip(eip('yes'), eip('true'), [])), said)
-  t.equal(text(validateEip(eip('yes'), eip('yes'), [])), 'allowed', 'said once')
-  for (const value of ['', 'FALSE', 'true']) t.equal(text(validateEip(eip(value), undefined, [])), 'allowed', value)
 })
 
 t.test('a second default', async (t) => {
@@ -132,10 +141,39 @@ t.test('what must not pass one another', async (t) => {
   t.notOk(needsSerialAdmission(plain, dflt))
 })
 
-t.test('deletion', async (t) => {
-  t.same(validateEipDelete(eipObject('e', '10.0.0.1')), { allowed: true, warnings: [] })
-  const verdict = validateEipDelete({ ...eipObject('e', '10.0.0.1'), status: { usage: 2 } })
-  t.match(verdict, { allowed: true, warnings: [/^2 addresses of Eip e stay assigned and announced; /] })
-  const one = validateEipDelete({ ...eipObject('e', '10.0.0.1'), status: { usage: 1 } })
-  t.match(one, { allowed: true, warnings: [/^1 address of Eip e stays assigned and announced; /] })
+t.test('changes of ranges', async (t) => {
+  const before = eipObject('e', { address: '10.0.0.0/24', addresses: ['10.0.1.0/24'] })
+  const change = (spec: Partial<EipSpec>, from = before) => {
+    const eip = { ...from, spec: { ...from.spec, ...spec } }
+    return `${needsSerialAdmission(eip, from) ? 'serial' : 'alone'} ${text(validateEip(eip, from, OTHERS))}`
+  }
+  t.equal(change({ addresses: ['10.0.1.0/24', 'fd00::/64'] }), 'serial allowed')
+  t.equal(change({ addresses: ['10.0.1.0/23'] }), 'alone spec.addresses[0] overlaps with spec.address', '10.0.1.0/23 begins at 10.0.0.0')
+  t.equal(change({ addresses: ['10.0.1.0/24', '10.251.0.60'] }), 'serial eip address overlap with e-range')
+  t.equal(change({ addresses: ['10.0.1.0/25'] }), 'alone allowed', 'fewer addresses concern nobody else')
+  t.equal(change({ addresses: [] }), 'alone allowed')
+  t.equal(change({ addresses: ['10.0.1.0-10.0.1.255'] }), 'alone allowed', 'the same, written otherwise')
+  t.equal(change({ exclude: ['10.0.0.1'] }), 'alone allowed')
+  t.equal(change({ addresses: ['nonsense'] }), 'alone spec.addresses[0] is not valid')
+  // These slipped in while the webhook was away.
+  const overlapping = eipObject('e', { address: '10.251.0.50', addresses: ['10.0.1.0/24'] })
+  t.equal(change({ disable: true }, overlapping), 'alone allowed')
+  t.equal(change({ addresses: ['10.0.1.0/24', '10.0.2.0/24'] }, overlapping), 'serial allowed', 'what it takes in addition is free')
+  t.equal(change({ addresses: ['10.0.1.0/24', '10.251.0.61'] }, overlapping), 'serial eip address overlap with e-range')
+  const broken = eipObject('e', { address: '10.0.0.1', addresses: ['x'], exclude: ['y'] })
+  t.equal(change({ disable: true }, broken), 'alone allowed')
+  t.equal(change({ addresses: ['z'] }, broken), 'alone spec.addresses[0] is not valid', 'another fault')
+  t.equal(change({ addresses: [], exclude: ['y'] }, broken), 'alone spec.exclude[0] is not valid', 'a fault that the first one hid')
+  t.equal(change({ addresses: [], exclude: [] }, broken), 'alone allowed')
+  const twice = eipObject('e', { address: '10.0.0.1', addresses: ['10.0.0.1'] })
+  t.equal(change({ disable: true }, twice), 'alone allowed')
+})
+
+t.test('an Eip that is no pool speaks for its addresses all the same', async (t) => {
+  const other = toOtherEip(eipObject('broken', { address: '10.0.0.1', protocol: 'layer2', addresses: ['x', '10.0.1.0/24'] }))
+  t.equal(text(validateEip(eipObject('e', '10.0.1.7'), undefined, [other])), 'eip address overlap with broken')
+  const many = toOtherEip(eipObject('many', { address: '10.0.0.1', addresses: Array.from({ length: 9 }, (_, at) => `10.0.1.${at}`) }))
+  t.match(validateEip(eipObject('e', '10.0.1.7'), undefined, [many]), {
+    message: /10\.0\.0\.1, 10\.0\.1\.0, 10\.0\.1\.1, 10\.0\.1\.2 and 6 more/,
+  })
 })

@@ -23,25 +23,33 @@ const request = (operation: 'CREATE' | 'UPDATE' | 'DELETE' | 'CONNECT', object: 
   oldObject,
 })
 
+const LAYER2 = { address: '10.0.0.1', protocol: 'layer2', interface: 'eth0' } as const
+
 t.test('what needs no look at other Eips', async (t) => {
-  const eip = eipObject('e', '10.0.0.1')
-  const kind = (review: ReturnType<typeof reviewEip>) =>
-    review.kind === 'serial'
-      ? 'serial'
-      : review.answer.allowed
-        ? ['allowed', ...review.answer.warnings].join(' ')
-        : review.answer.message.split(': ')[0]
-  t.equal(kind(reviewEip(request('CREATE', eip))), 'serial')
-  t.equal(kind(reviewEip(request('CREATE', eipObject('e', 'xxxx')))), 'invalid eip address format')
-  t.equal(kind(reviewEip(request('CREATE', { ...eip, spec: { address: 7 } }))), 'the Eip cannot be read')
-  t.equal(kind(reviewEip(request('CREATE', 'junk'))), 'the Eip cannot be read')
-  t.equal(kind(reviewEip(request('UPDATE', { ...eip, spec: { ...eip.spec, disable: true } }, eip))), 'allowed')
-  t.equal(kind(reviewEip(request('UPDATE', eipObject('e', '10.0.0.1', { annotations: DEFAULT_EIP }), eip))), 'serial')
-  t.equal(kind(reviewEip(request('UPDATE', eipObject('e', 'bad', { deleting: true }), eip))), 'allowed')
-  t.equal(kind(reviewEip(request('DELETE', null, eip))), 'allowed')
-  t.equal(kind(reviewEip(request('DELETE', null, 'junk'))), 'allowed')
-  t.match(kind(reviewEip(request('DELETE', null, { ...eip, status: { usage: 1 } }))), /^allowed 1 address of Eip e stay/)
-  t.equal(kind(reviewEip(request('CONNECT', null))), 'allowed')
+  const eip = eipObject('e', LAYER2)
+  const review = (about: Parameters<typeof reviewEip>[0]) => reviewEip(about, [])
+  const kind = (result: ReturnType<typeof reviewEip>) => {
+    if (result.kind === 'serial') return ['serial', ...result.warnings].join(' ')
+    return result.answer.allowed ? ['allowed', ...result.answer.warnings].join(' ') : result.answer.message.split(': ')[0]
+  }
+  t.equal(kind(review(request('CREATE', eip))), 'serial')
+  t.equal(kind(review(request('CREATE', eipObject('e', 'xxxx')))), 'invalid eip address format')
+  t.equal(kind(review(request('CREATE', { ...eip, spec: { address: 7 } }))), 'the Eip cannot be read')
+  t.equal(kind(review(request('CREATE', 'junk'))), 'the Eip cannot be read')
+  t.equal(kind(review(request('UPDATE', { ...eip, spec: { ...eip.spec, disable: true } }, eip))), 'allowed')
+  t.equal(kind(review(request('UPDATE', eipObject('e', LAYER2, { annotations: DEFAULT_EIP }), eip))), 'serial')
+  t.equal(
+    kind(review(request('UPDATE', eipObject('e', { ...LAYER2, addresses: ['10.0.1.0/24'] }), eip))),
+    'serial',
+    'it gets more addresses',
+  )
+  t.match(kind(review(request('UPDATE', eipObject('e', { ...LAYER2, exclude: ['10.0.0.1'] }), eip))), /^allowed the Eip gives no address/)
+  t.match(kind(review(request('CREATE', eipObject('e', '10.0.0.1')))), /^serial spec\.protocol is missing, which means bgp: /)
+  t.equal(kind(review(request('UPDATE', eipObject('e', 'bad', { deleting: true }), eip))), 'allowed')
+  t.equal(kind(review(request('DELETE', null, eip))), 'allowed')
+  t.equal(kind(review(request('DELETE', null, 'junk'))), 'allowed')
+  t.match(kind(review(request('DELETE', null, { ...eip, status: { usage: 1 } }))), /^allowed 1 address of Eip e stay/)
+  t.equal(kind(review(request('CONNECT', null))), 'allowed')
 })
 
 t.test('reservations', async (t) => {

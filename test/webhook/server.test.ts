@@ -2,8 +2,10 @@ import { connect as dialTcp } from 'node:net'
 import { connect, type TLSSocket } from 'node:tls'
 import t from 'tap'
 import { issueCertificates } from '../../certgen/certificates.ts'
-import type { ConfigMapObject, SecretObject } from '../../src/api/core-objects.ts'
+import { parseIp } from '../../src/addr/ip.ts'
+import type { ConfigMapObject, NodeObject, SecretObject } from '../../src/api/core-objects.ts'
 import type { EipObject } from '../../src/api/eip.ts'
+import { DEFAULT_SETTINGS } from '../../src/policy/settings.ts'
 import { systemClock } from '../../src/runtime/clock.ts'
 import { createLogger } from '../../src/runtime/logger.ts'
 import { createMetrics } from '../../src/runtime/metrics.ts'
@@ -224,12 +226,22 @@ t.test('facts', async (t) => {
   const clock = createManualClock()
   const eips = watched<EipObject>()
   const namespaces = watched<{ metadata: SecretObject['metadata'] }>()
+  const nodes = watched<NodeObject>()
   const settings = watched<ConfigMapObject>()
-  const facts = createFacts({ eips, namespaces, settings, ownNamespace: 'elb', clock, logger })
+  const facts = createFacts({
+    eips,
+    namespaces,
+    nodes,
+    settings,
+    unset: { ...DEFAULT_SETTINGS, compat: ['metallb'] },
+    ownNamespace: 'elb',
+    clock,
+    logger,
+  })
   const meta = { name: 'openelb-config', uid: 'u', resourceVersion: '1', creationTimestamp: '' }
   const configure = (data: Record<string, string>) =>
     settings.set('openelb-config', { apiVersion: 'v1', kind: 'ConfigMap', metadata: meta, data })
-  t.match(facts.serviceFacts(), { settings: { adopt: 'default-eip' }, pools: [], ownNamespace: 'elb' })
+  t.match(facts.serviceFacts(), { settings: { adopt: 'default-eip', compat: ['metallb'] }, pools: [], ownNamespace: 'elb' })
   eips.set('a', eipObject('a', '10.0.0.1', { annotations: DEFAULT_EIP }))
   eips.set('b', eipObject('b', 'junk'))
   t.same(
@@ -239,15 +251,38 @@ t.test('facts', async (t) => {
   )
   t.equal(facts.serviceFacts().pools, facts.serviceFacts().pools, 'read once per change')
   configure({ adopt: 'class' })
-  t.equal(facts.serviceFacts().settings.adopt, 'class')
+  t.match(facts.serviceFacts().settings, { adopt: 'class', compat: ['metallb'] })
+  configure({ adopt: 'class', compat: '' })
+  t.match(facts.serviceFacts().settings, { adopt: 'class', compat: [] })
   configure({ adopt: 'everything' })
   t.equal(facts.serviceFacts().settings.adopt, 'class', 'a typing error changes nothing')
   t.match(lines.at(-1), { level: 'error', msg: /openelb-config is not valid/ })
   settings.set('openelb-config', undefined)
-  t.equal(facts.serviceFacts().settings.adopt, 'default-eip', 'no ConfigMap is the default')
+  t.equal(facts.serviceFacts().settings.adopt, 'default-eip', 'no ConfigMap: what the flags say')
   t.equal(facts.serviceFacts().namespaceLabels('x'), undefined)
   namespaces.set('x', { metadata: { ...meta, name: 'x' } })
   t.same(facts.serviceFacts().namespaceLabels('x'), {})
+  const before = facts.serviceFacts().pools
+  eips.set('a', { ...eipObject('a', '10.0.0.1', { annotations: DEFAULT_EIP, resourceVersion: '2' }) })
+  t.equal(facts.serviceFacts().pools, before, 'a status is written with every address that is given, and makes no other pool')
+  t.same([facts.nodes(), facts.serviceFacts().primaryFamily], [[], undefined])
+  const node = (name: string, ...addresses: readonly string[]): NodeObject => ({
+    apiVersion: 'v1',
+    kind: 'Node',
+    metadata: { ...meta, name },
+    spec: { podCIDRs: ['10.244.0.0/24', 'junk'] },
+    status: { addresses: [{ type: 'Hostname', address: '10.9.9.9' }, ...addresses.map((address) => ({ type: 'InternalIP', address }))] },
+  })
+  nodes.set('n2', node('n2', 'fd00::2', '10.1.0.2'))
+  t.equal(facts.serviceFacts().primaryFamily, 'IPv6')
+  nodes.set('n1', node('n1', '10.1.0.1'))
+  const at = (text: string) => {
+    const ip = parseIp(text)
+    return ip.ok ? facts.serviceFacts().nodeAt(ip.value) : 'no address'
+  }
+  t.same(['10.1.0.1', 'FD00::0002', '10.9.9.9', '10.1.0.3'].map(at), ['n1', 'n2', undefined, undefined])
+  t.equal(facts.serviceFacts().primaryFamily, 'IPv4', 'of the first node by name')
+  t.equal(facts.nodes()[0]?.podRanges.length, 1)
   eips.set('a', undefined)
   t.same([...facts.deletedEips()], ['uid-a'])
   await clock.advance(60_000)

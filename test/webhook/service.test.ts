@@ -18,12 +18,19 @@ const DEFAULT = pool(
   { address: '10.251.0.240-10.251.0.250', protocol: 'layer2', interface: 'eth0' },
   { annotations: DEFAULT_EIP },
 )
+const DUAL = pool(
+  'dual',
+  { address: '10.8.0.0/28', addresses: ['fd00::/124'], protocol: 'layer2', interface: 'eth0' },
+  { annotations: DEFAULT_EIP },
+)
 const BOUND = pool('bound', { address: '10.9.0.0/28', namespaces: ['bound'], namespaceSelector: { team: 'a' } })
 
 const facts = (over: Partial<ServiceReviewFacts> = {}): ServiceReviewFacts => ({
   settings: DEFAULT_SETTINGS,
   pools: [DEFAULT],
   ownNamespace: 'openelb-system',
+  nodeAt: () => undefined,
+  primaryFamily: undefined,
   namespaceLabels: (name) => ({ 'kubernetes.io/metadata.name': name, ...(name === 'team-a' && { team: 'a' }) }),
   ...over,
 })
@@ -64,7 +71,28 @@ const TABLE: readonly {
   { name: 'the same protocol', given: { annotations: { [PROTOCOL]: 'layer2' } }, want: FULL },
   { name: 'another protocol', given: { annotations: { [PROTOCOL]: 'bgp' } }, want: { [PROTOCOL]: 'bgp', [OPT_IN]: 'openelb' } },
   { name: 'another family', given: { spec: { ipFamilies: ['IPv6'] } }, want: { [OPT_IN]: 'openelb' } },
-  { name: 'dual stack', given: { spec: { ipFamilies: ['IPv6', 'IPv4'] } }, want: FULL },
+  { name: 'dual stack', given: { spec: { ipFamilies: ['IPv4', 'IPv6'] } }, want: FULL },
+  { name: 'dual stack, the other family first', given: { spec: { ipFamilies: ['IPv6', 'IPv4'] } }, want: { [OPT_IN]: 'openelb' } },
+  { name: 'both families or none', given: { spec: { ipFamilyPolicy: 'RequireDualStack' } }, want: { [OPT_IN]: 'openelb' } },
+  {
+    name: 'both families or none, from one Eip',
+    given: { spec: { ipFamilyPolicy: 'RequireDualStack' } },
+    facts: { pools: [DUAL] },
+    want: { ...FULL, [EIP]: 'dual' },
+  },
+  { name: 'a cluster of the same family', given: {}, facts: { primaryFamily: 'IPv4' }, want: FULL },
+  { name: 'a cluster of the other family', given: {}, facts: { primaryFamily: 'IPv6' }, want: { [OPT_IN]: 'openelb' } },
+  {
+    name: 'an Eip in the words of MetalLB',
+    given: { annotations: { 'metallb.io/address-pool': 'p' } },
+    facts: { settings: { ...DEFAULT_SETTINGS, compat: ['metallb'] } },
+    want: { 'metallb.io/address-pool': 'p', [OPT_IN]: 'openelb' },
+  },
+  {
+    name: 'the same, not read',
+    given: { annotations: { 'metallb.io/address-pool': 'p' } },
+    want: { 'metallb.io/address-pool': 'p', ...FULL },
+  },
   { name: 'another value', given: { annotations: { [OPT_IN]: 'other' } }, want: { [OPT_IN]: 'other' } },
   { name: 'a foreign class', given: { spec: { loadBalancerClass: 'example.com/x' } }, want: undefined },
   { name: 'our class', given: { spec: { loadBalancerClass: 'openelb.io/openelb' } }, want: undefined },
@@ -219,6 +247,9 @@ t.test('the command line', async (t) => {
     metricsAddress: undefined,
   })
   t.match(read(['--webhook-cert-dir=/x', '--leader-elect', '--v=4']), { warnings: [/webhook-cert-dir/, /leader-elect/, /--v/] })
+  t.match(read(['--adopt=class', '--compat=kube-vip,metallb']), { unset: { adopt: 'class', compat: ['metallb', 'kube-vip'], exclude: [] } })
+  t.match(read(['--adopt=all']), /--adopt=all.*default-eip, annotated or class|--adopt/)
+  t.equal(read(['--compat=cilium']), '--compat is "cilium"; it may name metallb and kube-vip, separated by commas')
   t.match(read(['--webhok-port=1']), /--webhok-port.*--webhook-port/)
   t.match(read(['--metrics-addr=x']), /--metrics-addr/)
   t.match(read(['--webhook-port=70000']), /--webhook-port=70000/)

@@ -1,6 +1,9 @@
 /** Admission of Eips. */
 import { Eip, type EipObject } from '../../api/eip.ts'
-import { needsSerialAdmission, validateEip, validateEipDelete } from '../../policy/validate-eip.ts'
+import { validateEipDelete } from '../../policy/eip-use.ts'
+import { eipWarnings } from '../../policy/eip-warnings.ts'
+import type { NodeNetwork } from '../../policy/node-network.ts'
+import { needsSerialAdmission, validateEip } from '../../policy/validate-eip.ts'
 import { allow, refuse, type Verdict } from '../../policy/verdict.ts'
 import type { AdmissionRequest, Answer } from '../admission.ts'
 import { type AdmissionFacts, othersOf, pendingReservations, type Reservations, reserve } from '../reservations.ts'
@@ -10,13 +13,13 @@ import { readOurs } from './objects.ts'
 export type EipReview =
   /** The answer depends on nothing else. */
   | { readonly kind: 'answered'; readonly answer: Answer }
-  /** The answer depends on all other Eips, and must not pass another one of its kind. */
-  | { readonly kind: 'serial'; readonly eip: EipObject; readonly before: EipObject | undefined }
+  /** The answer depends on all other Eips, and must not pass another one of its kind. `warnings` are to be said when it is allowed. */
+  | { readonly kind: 'serial'; readonly eip: EipObject; readonly before: EipObject | undefined; readonly warnings: readonly string[] }
 
 const answered = (answer: Answer): EipReview => ({ kind: 'answered', answer })
 
 /** Answers what can be answered from the object alone: all refusals of grammar, and every change that concerns no other Eip. */
-export function reviewEip(request: AdmissionRequest): EipReview {
+export function reviewEip(request: AdmissionRequest, nodes: readonly NodeNetwork[]): EipReview {
   const { operation, object, oldObject } = request
   if (operation === 'CONNECT') return answered(allow())
   const eip = readOurs(Eip, operation === 'DELETE' ? oldObject : object)
@@ -26,8 +29,9 @@ export function reviewEip(request: AdmissionRequest): EipReview {
   const read = operation === 'UPDATE' ? readOurs(Eip, oldObject) : undefined
   const before = read?.ok === true ? read.value : undefined
   const alone = validateEip(eip.value, before, [])
-  if (!alone.allowed || !needsSerialAdmission(eip.value, before)) return answered(alone)
-  return { kind: 'serial', eip: eip.value, before }
+  if (!alone.allowed) return answered(alone)
+  const warnings = eipWarnings(eip.value, before, nodes)
+  return needsSerialAdmission(eip.value, before) ? { kind: 'serial', eip: eip.value, before, warnings } : answered(allow(...warnings))
 }
 
 /** What follows from one look at the other Eips. */
@@ -39,7 +43,7 @@ export type SerialDecision =
   /** Allowed once `entries` are written over exactly the reservations that were read. */
   | { readonly kind: 'admit'; readonly verdict: Verdict; readonly entries: Reservations }
 
-/** Decides about a creation, or a change to the default, by what is stored and what other requests have reserved. */
+/** Decides about a creation, a change of ranges, or a change to the default, by what is stored and what other requests have reserved. */
 export function decideEip(
   { uid, eip, before }: { readonly uid: string; readonly eip: EipObject; readonly before: EipObject | undefined },
   reservations: Reservations,

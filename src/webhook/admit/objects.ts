@@ -31,6 +31,9 @@ const ServiceSchema = z.object({
       loadBalancerClass: z.string().exactOptional(),
       loadBalancerIP: z.string().exactOptional(),
       ipFamilies: z.array(z.enum(['IPv4', 'IPv6'])).exactOptional(),
+      ipFamilyPolicy: z.enum(['SingleStack', 'PreferDualStack', 'RequireDualStack']).exactOptional(),
+      externalTrafficPolicy: z.enum(['Cluster', 'Local']).exactOptional(),
+      selector: TextMapSchema.exactOptional(),
     })
     .default({}),
   status: z

@@ -1,4 +1,5 @@
 /** Admission of Services: what is filled in, and what is refused. */
+import type { Family } from '../../addr/ip.ts'
 import type { ServiceObject } from '../../api/core-objects.ts'
 import { EIP_NAME, OPT_IN, OPT_IN_VALUE, PROTOCOL } from '../../api/service-annotations.ts'
 import { readServiceRequest } from '../../api/service-request.ts'
@@ -12,10 +13,10 @@ import { whoseService } from '../../policy/whose-service.ts'
 import type { AdmissionRequest, Answer, PatchStep } from '../admission.ts'
 import { readService } from './objects.ts'
 
-/** The facts of the rules, and the labels of namespaces. */
+/** The facts of the rules, and of the cluster. */
 export interface ServiceReviewFacts extends ServiceFacts {
-  /** Undefined when the namespace is not known (yet). */
-  readonly namespaceLabels: (name: string) => Readonly<Record<string, string>> | undefined
+  /** The family of a Service that names none; undefined when no node tells. */
+  readonly primaryFamily: Family | undefined
 }
 
 const CURE = 'send the object that you want to store'
@@ -30,10 +31,10 @@ function becomesLoadBalancer({ operation, oldObject }: AdmissionRequest, service
 
 /**
  * The default Eip, when it is what this Service gets. It is not when the Service asks for an Eip, for an address, for another protocol or
- * for another family, and not in a namespace that pools are bound to: an Eip by name would override that binding.
+ * for another family, and not where pools are bound to the Service: an Eip by name would override that binding.
  */
 function defaultFor(service: ServiceObject, facts: ServiceReviewFacts): Pool | undefined {
-  const request = readServiceRequest(service)
+  const request = readServiceRequest(service, facts.settings.compat)
   if (!request.ok || request.value.eips.length > 0 || request.value.addresses.length > 0) return undefined
   const name = service.metadata.namespace ?? ''
   const labels = facts.namespaceLabels(name)
@@ -46,8 +47,15 @@ function defaultFor(service: ServiceObject, facts: ServiceReviewFacts): Pool | u
   )
   if (candidates.kind !== 'default') return undefined
   const [pool] = candidates.pools
-  const families = service.spec.ipFamilies ?? []
-  return families.length === 0 || poolFamilies(pool).some((family) => families.includes(family)) ? pool : undefined
+  return servesFamilies(pool, service, facts.primaryFamily) ? pool : undefined
+}
+
+/** The first family of a Service is the one that it cannot do without; with RequireDualStack it cannot do without either. */
+function servesFamilies(pool: Pool, { spec }: ServiceObject, clusterFamily: Family | undefined): boolean {
+  const has = poolFamilies(pool)
+  if (spec.ipFamilyPolicy === 'RequireDualStack') return has.length === 2
+  const primary = spec.ipFamilies?.[0] ?? clusterFamily
+  return primary === undefined || has.includes(primary)
 }
 
 /**
