@@ -11,6 +11,7 @@ import { type ApiClient, createApiClient } from '../../src/kube/client.ts'
 import { deleteObject } from '../../src/kube/objects.ts'
 import { MUTATING_WEBHOOKS, SECRETS, VALIDATING_WEBHOOKS } from '../../src/kube/resources.ts'
 import { silentLogger } from '../../src/runtime/logger.ts'
+import { kindsServed } from './kinds-served.ts'
 import { until } from './until.ts'
 import { type Balancer, startBalancer, startWebhook, type WebhookProcess } from './webhook-process.ts'
 
@@ -60,7 +61,7 @@ async function applyManifest(cluster: Cluster, url: string): Promise<void> {
       input: JSON.stringify({ apiVersion: 'v1', kind: 'List', items }),
     })
   await apply(customResourceDefinitions())
-  await cluster.kubectl(['wait', '--for=condition=Established', 'crd', '--all', '--timeout=30s'])
+  await kindsServed(cluster)
   const others = manifestObjects(INSTALLATION).filter(({ kind }) => !/WebhookConfiguration$|CustomResourceDefinition$/.test(String(kind)))
   await apply([...others, ...configurations(url)])
 }

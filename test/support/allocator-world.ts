@@ -7,6 +7,7 @@ import { type ApiClient, createApiClient } from '../../src/kube/client.ts'
 import { silentLogger } from '../../src/runtime/logger.ts'
 import { type AllocatorProcess, startAllocator } from './allocator-process.ts'
 import { type ApiProxy, startApiProxy } from './api-proxy.ts'
+import { kindsServed } from './kinds-served.ts'
 
 /** Where everything of ours would be installed. */
 export const OWN = 'openelb-system'
@@ -30,7 +31,7 @@ export interface AllocatorWorld {
 export async function startAllocatorWorld(): Promise<AllocatorWorld> {
   const cluster = await startControlPlane()
   await cluster.kubectl(['apply', '--server-side', '-f', fileURLToPath(new URL('../../deploy/crds', import.meta.url))])
-  await cluster.kubectl(['wait', '--for=condition=Established', 'crd', '--all', '--timeout=30s'])
+  await kindsServed(cluster)
   const account = { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: CONTROLLER_NAME, namespace: OWN } }
   const items = [{ apiVersion: 'v1', kind: 'Namespace', metadata: { name: OWN } }, account, ...rbacObjects(INSTALLATION, ALLOCATOR_RIGHTS)]
   await cluster.kubectl(['apply', '-f', '-'], { input: JSON.stringify({ apiVersion: 'v1', kind: 'List', items }) })

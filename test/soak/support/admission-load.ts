@@ -14,7 +14,7 @@ export interface Load {
 }
 
 /** More than this waiting at once is a machine that cannot keep up: the stream pauses, and fewer are asked. */
-const MOST_WAITING = 64
+const MOST_WAITING = 16
 
 /** An Eip in the way of the wrong ones, and one that is filled into bare Services. */
 export async function prepareLoad(api: ApiClient): Promise<void> {

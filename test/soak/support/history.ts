@@ -2,10 +2,10 @@
 import type { AddressClaimObject } from '../../../src/api/address-claim.ts'
 import type { ServiceObject } from '../../../src/api/core-objects.ts'
 import { ALLOCATED_CONDITION, ALLOW_SHARED_IP, EIP_NAME, LAYER2_NODE } from '../../../src/api/service-annotations.ts'
-import type { ApiClient, WatchEvent } from '../../../src/kube/client.ts'
-import { listPages } from '../../../src/kube/objects.ts'
-import { ADDRESS_CLAIMS, type Resource, resourcePath, SERVICES } from '../../../src/kube/resources.ts'
+import type { ApiClient } from '../../../src/kube/client.ts'
+import { ADDRESS_CLAIMS, SERVICES } from '../../../src/kube/resources.ts'
 import type { ClaimSeen, Seen, ServiceSeen } from './judge.ts'
+import { followVersions, learnOf } from './versions.ts'
 
 export interface History {
   /** In the order of arrival; the judge sorts by revision. */
@@ -18,8 +18,6 @@ export interface History {
   readonly gap: string | undefined
   close(): Promise<void>
 }
-
-const WATCH_MS = 1_800_000
 
 const shownBy = (service: ServiceObject): readonly string[] => (service.status?.loadBalancer?.ingress ?? []).flatMap(({ ip }) => ip ?? [])
 /** Whether a Service that is waiting says why. */
@@ -61,79 +59,30 @@ const claimSeen = ({ metadata, spec }: AddressClaimObject, exists: boolean): Cla
   holders: spec.holders.map(({ uid }) => uid),
 })
 
-type Learn = (object: unknown, exists: boolean) => void
-
 /** Begins to keep versions. What exists already counts as one version each, so begin before the story does. */
 export async function recordHistory(client: ApiClient): Promise<History> {
   const seen: Seen[] = []
   const services = new Map<string, ServiceObject>()
   const claims = new Map<string, AddressClaimObject>()
-  const over = new AbortController()
-  let gap: string | undefined
   const keep = <T>(map: Map<string, T>, key: string, object: T, exists: boolean): void =>
     void (exists ? map.set(key, object) : map.delete(key))
-  const learn: readonly (readonly [Resource, Learn])[] = [
-    [
-      SERVICES,
-      (object, exists) => {
-        const service = object as ServiceObject
-        seen.push(serviceSeen(service, exists))
-        keep(services, keyOf(service), service, exists)
-      },
-    ],
-    [
-      ADDRESS_CLAIMS,
-      (object, exists) => {
-        const claim = object as AddressClaimObject
-        seen.push(claimSeen(claim, exists))
-        keep(claims, claim.spec.address, claim, exists)
-      },
-    ],
-  ]
-  const starts = await Promise.all(learn.map(([resource, each]) => readAll(client, resource, each)))
-  const watches = learn.map(([resource, each], at) =>
-    follow(client, resource, { from: starts[at] ?? '0', learn: each, signal: over.signal }).catch((error: Error) => {
-      if (!over.signal.aborted) gap ??= `the watch of ${resource.plural} ended: ${error.message}`
+  const versions = await followVersions(client, [
+    learnOf<ServiceObject>(SERVICES, (service, exists) => {
+      seen.push(serviceSeen(service, exists))
+      keep(services, keyOf(service), service, exists)
     }),
-  )
+    learnOf<AddressClaimObject>(ADDRESS_CLAIMS, (claim, exists) => {
+      seen.push(claimSeen(claim, exists))
+      keep(claims, claim.spec.address, claim, exists)
+    }),
+  ])
   return {
     seen,
     services,
     claims,
     get gap() {
-      return gap
+      return versions.gap
     },
-    async close() {
-      over.abort()
-      await Promise.all(watches)
-    },
+    close: () => versions.close(),
   }
-}
-
-/** Gives the revision that a watch goes on from. */
-async function readAll(client: ApiClient, resource: Resource, learn: Learn): Promise<string> {
-  let revision = '0'
-  for await (const page of listPages(client, resource)) {
-    for (const item of page.items) learn(item, true)
-    revision = page.resourceVersion
-  }
-  return revision
-}
-
-interface Following {
-  readonly from: string
-  readonly learn: Learn
-  readonly signal: AbortSignal
-}
-
-/** Ends only by the signal, or rejects where the API server cannot go on from the last version that was seen. */
-async function follow(client: ApiClient, resource: Resource, { from, learn, signal }: Following): Promise<void> {
-  let resourceVersion = from
-  const onEvent = ({ type, object }: WatchEvent): void => {
-    resourceVersion = (object as ServiceObject).metadata.resourceVersion
-    if (type !== 'BOOKMARK') learn(object, type !== 'DELETED')
-  }
-  const path = resourcePath(resource, {})
-  while (!signal.aborted)
-    await client.watch({ path, query: { resourceVersion }, signal, timeoutMs: WATCH_MS, idleTimeoutMs: WATCH_MS, onEvent })
 }

@@ -1,0 +1,192 @@
+/** Many clients that want what only one of them may have: overlapping Eips, one range to grow into, to be the default Eip. */
+import { CONTROLLER_NAME } from '../../src/api/names.ts'
+import { IS_DEFAULT_EIP } from '../../src/api/service-annotations.ts'
+import { type ApiClient, ApiError, createApiClient } from '../../src/kube/client.ts'
+import { createObject, deleteObject, patchObject } from '../../src/kube/objects.ts'
+import { EIPS } from '../../src/kube/resources.ts'
+import { silentLogger } from '../../src/runtime/logger.ts'
+import { type AdmissionWorld, OWN, startAdmissionWorld } from '../support/admission-world.ts'
+import { startAllocator } from '../support/allocator-process.ts'
+import { type Contention, followContention, GROUP } from './support/contention.ts'
+import { createRandom, type Random } from './support/random.ts'
+import { count, createProgress, type Progress, readOptions, SEED } from './support/soak.ts'
+
+export const describe = 'Many clients create, grow and mark Eips that exclude one another, through two webhooks: at most one is admitted.'
+
+export const flags = {
+  clients: count(50, 2, 'How many clients try at once.'),
+  rounds: count(500, 1, 'How often they try.'),
+  seed: SEED,
+}
+
+export interface RaceOptions {
+  readonly clients: number
+  readonly rounds: number
+  readonly seed: number
+  readonly progress: Progress
+}
+
+export interface RaceResult {
+  readonly passed: boolean
+  readonly rounds: number
+  readonly clients: number
+  /** Rounds by how many were admitted. */
+  readonly admitted: Readonly<Record<string, number>>
+  /** What those who were not admitted read, without the names and numbers in it, and how often. */
+  readonly refusals: Readonly<Record<string, number>>
+  /** How many requests each webhook answered. */
+  readonly reviews: readonly number[]
+  /** Sentences about Eips that were stored, or active, beside one that excludes them. */
+  readonly violations: readonly string[]
+  readonly seed: number
+}
+
+/** One who tries: resolves when admitted. */
+type Attempt = (client: ApiClient) => Promise<unknown>
+
+interface Round {
+  readonly attempts: readonly Attempt[]
+  /** Makes room for the next round. */
+  readonly clear: () => Promise<unknown>
+}
+
+interface Setting {
+  readonly api: ApiClient
+  readonly clients: number
+  readonly random: Random
+}
+
+const GROWERS = 8
+
+const eip = (name: string, group: string, spec: object, annotations: Readonly<Record<string, string>> = {}) =>
+  ({ metadata: { name, labels: { [GROUP]: group }, annotations }, spec }) as { metadata: { name: string } }
+
+/** Each has the address .100 of its round, in a range, a network, or as one range of two. */
+function overlapping(round: number, at: number, random: Random): object {
+  const prefix = `10.${70 + Math.floor(round / 250)}.${round % 250}`
+  const shapes = [
+    { address: `${prefix}.${random.below(100)}-${prefix}.${100 + random.below(100)}` },
+    { address: `${prefix}.${random.pick(['0/24', '64/26', '96/28', '100', '100/31'])}` },
+    { address: `172.16.${Math.floor(at / 250)}.${at % 250}`, addresses: [`${prefix}.90-${prefix}.110`] },
+  ]
+  return random.pick(shapes)
+}
+
+function creations({ api, clients, random }: Setting, round: number): Round {
+  const names = Array.from({ length: clients }, (_, at) => `race-${round}-${at}`)
+  return {
+    attempts: names.map((name, at) => {
+      const object = eip(name, `create-${round}`, overlapping(round, at, random))
+      return (client) => createObject(client, EIPS, object)
+    }),
+    clear: () => Promise.all(names.map((name) => deleteObject(api, EIPS, { name }))),
+  }
+}
+
+function defaults({ api, clients }: Setting, round: number): Round {
+  const names = Array.from({ length: clients }, (_, at) => `default-${round}-${at}`)
+  const address = (at: number) => `10.80.${Math.floor(at / 250)}.${at % 250}`
+  return {
+    attempts: names.map((name, at) => (client) => {
+      const object = eip(name, 'default', { address: address(at) }, { [IS_DEFAULT_EIP]: 'true' })
+      return createObject(client, EIPS, object)
+    }),
+    // Those that are no default are stored too where they were admitted as such: there are none.
+    clear: () => Promise.all(names.map((name) => deleteObject(api, EIPS, { name }))),
+  }
+}
+
+function growths({ api }: Setting): Round {
+  const names = Array.from({ length: GROWERS }, (_, at) => `grower-${at}`)
+  const grow = (client: ApiClient, name: string, addresses: readonly string[]) =>
+    patchObject(client, EIPS, { name }, { spec: { addresses } }, { type: 'merge' })
+  return {
+    attempts: names.map((name) => (client) => grow(client, name, ['10.81.0.0/24'])),
+    clear: () => Promise.all(names.map((name) => grow(api, name, []))),
+  }
+}
+
+async function prepareGrowers(api: ApiClient): Promise<void> {
+  for (let at = 0; at < GROWERS; at++) await createObject(api, EIPS, eip(`grower-${at}`, 'grow', { address: `10.82.0.${at}` }))
+}
+
+/** The kinds of rounds in turn; most create. */
+function roundOf(setting: Setting, round: number): Round {
+  if (round % 5 === 3) return defaults(setting, round)
+  return round % 5 === 4 ? growths(setting) : creations(setting, round)
+}
+
+/** The sentence of a refusal, for counting. */
+const kindOf = (message: string): string =>
+  message
+    .replace(/^\w+ \S+: \d+ /, '')
+    .replace(/(race|default|grower)-[\d-]+/g, 'NAME')
+    .replace(/: .*?(?=;|$)/, '')
+    .replace(/\d[\d./:-]*/g, 'N')
+    .slice(0, 120)
+
+/** All at once, each by a client of its own; gives the refusals. Whatever is no refusal is thrown. */
+async function runRound({ attempts }: Round, clients: readonly ApiClient[]): Promise<readonly string[]> {
+  const answers = await Promise.all(
+    attempts.map((attempt, at) => {
+      const client = clients[at % clients.length]
+      if (client === undefined) throw new RangeError('no clients')
+      return attempt(client).then(
+        () => undefined,
+        (error: unknown) => {
+          if (error instanceof ApiError && error.status !== undefined && error.status < 500) return kindOf(error.message)
+          throw error
+        },
+      )
+    }),
+  )
+  return answers.filter((answer) => answer !== undefined)
+}
+
+const reviewsOf = (world: AdmissionWorld): readonly number[] =>
+  world.webhooks.map(({ lines }) => lines.filter(({ operation }) => operation !== undefined).length)
+
+async function startAll(world: AdmissionWorld): Promise<Contention> {
+  await world.apply()
+  await world.certify()
+  await world.serve(2)
+  await prepareGrowers(world.api)
+  return followContention(world.api)
+}
+
+export async function raceEips({ clients, rounds, seed, progress }: RaceOptions): Promise<RaceResult> {
+  const world = await startAdmissionWorld()
+  const own = Array.from({ length: clients }, () =>
+    createApiClient({ kubeconfigPath: world.cluster.kubeconfig, userAgent: 'racer', logger: silentLogger }),
+  )
+  try {
+    const contention = await startAll(world)
+    const allocator = await startAllocator(await world.cluster.serviceAccountKubeconfig(OWN, CONTROLLER_NAME), 'racing', [
+      '--leader-elect=false',
+    ])
+    const setting: Setting = { api: world.api, clients, random: createRandom(seed) }
+    const admitted: Record<string, number> = {}
+    const refusals: Record<string, number> = {}
+    for (let round = 0; round < rounds; round++) {
+      const contest = roundOf(setting, round)
+      const refused = await runRound(contest, own)
+      const winners = contest.attempts.length - refused.length
+      admitted[winners] = (admitted[winners] ?? 0) + 1
+      for (const refusal of refused) refusals[refusal] = (refusals[refusal] ?? 0) + 1
+      await contest.clear()
+      if ((round + 1) % 10 === 0) progress(`${round + 1} of ${rounds} rounds, admitted: ${JSON.stringify(admitted)}`)
+    }
+    await allocator.stop()
+    const violations = await contention.close()
+    const most = Math.max(...Object.keys(admitted).map(Number))
+    const passed = violations.length === 0 && most <= 1
+    return { passed, rounds, clients, admitted, refusals, reviews: reviewsOf(world), violations, seed }
+  } finally {
+    for (const client of own) client.close()
+    await world.close()
+  }
+}
+
+export async function run(argv: readonly string[]): Promise<object> {
+  return raceEips({ ...readOptions(argv, flags), progress: createProgress('race') })
+}
