@@ -8,6 +8,8 @@ export interface AccessQuestion {
   readonly verb: 'get' | 'list' | 'delete'
   readonly resource: Resource
   readonly namespace?: string
+  /** Roles may be about single objects: without a name the answer is about all of them. */
+  readonly name?: string
 }
 
 /** All rejections are ApiErrors. */

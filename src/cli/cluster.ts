@@ -3,7 +3,6 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { findAccess } from '../kube/access.ts'
 import { type ApiClient, ApiError, createApiClient } from '../kube/client.ts'
 import { deleteObject, findObject, listObjects } from '../kube/objects.ts'
-import { resourcePath } from '../kube/resources.ts'
 import { createProcessLogger, productVersion } from '../runtime/process.ts'
 import type { AccessQuestion, ClusterReader } from './cluster-reader.ts'
 
@@ -44,11 +43,11 @@ function unreachable(cause: unknown): never {
   throw new ApiError('no way to the API server', { status: 0, reason: 'Unreachable', cause })
 }
 
-async function review(client: ApiClient, { verb, resource, namespace }: AccessQuestion): Promise<boolean | undefined> {
-  // The path is made only to be checked: it throws where a namespace does not fit the resource.
-  resourcePath(resource, namespace === undefined ? {} : { namespace })
-  const resourceAttributes = { verb, group: resource.group, resource: resource.plural, ...(namespace === undefined ? {} : { namespace }) }
-  const body = { apiVersion: 'authorization.k8s.io/v1', kind: 'SelfSubjectAccessReview', spec: { resourceAttributes } }
+async function review(client: ApiClient, { verb, resource, namespace, name }: AccessQuestion): Promise<boolean | undefined> {
+  const { group, plural } = resource
+  const where = { ...(namespace === undefined ? {} : { namespace }), ...(name === undefined ? {} : { name }) }
+  const spec = { resourceAttributes: { verb, group, resource: plural, ...where } }
+  const body = { apiVersion: 'authorization.k8s.io/v1', kind: 'SelfSubjectAccessReview', spec }
   const answer = await client.request<{ status?: { allowed?: boolean } }>({ method: 'POST', path: REVIEW_PATH, body })
   return answer.status?.allowed
 }

@@ -3,7 +3,7 @@ import { formatIp, type Ip, parseIp } from '../addr/ip.ts'
 import { type AddressRange, firstIp, lastIp, rangeSize, withoutRanges } from '../addr/range.ts'
 import type { PoolBook } from '../allocator/pools.ts'
 import type { Pool } from '../policy/pool.ts'
-import { isBuggy } from '../policy/pool-ranges.ts'
+import { isBuggy, rangeText } from '../policy/pool-ranges.ts'
 import { claimIp, type LedgerState } from './ledger-state.ts'
 
 export interface KeptAddress {
@@ -20,12 +20,6 @@ export interface KeptAddress {
 
 /** Ranges above this size are not looked through for addresses that end in 0 or 255. */
 const SMALL_RANGE = 4096n
-
-/** `192.0.2.1`, or `192.0.2.1-192.0.2.9`. */
-export function rangeText(range: AddressRange): string {
-  const [first, last] = [formatIp(firstIp(range)), formatIp(lastIp(range))]
-  return first === last ? first : `${first}-${last}`
-}
 
 function reserved(pool: Pool, held: ReadonlySet<string>): readonly KeptAddress[] {
   return [...pool.reservations]

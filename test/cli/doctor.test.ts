@@ -160,8 +160,8 @@ t.test('what you may not do is a warning with the commands that need it', async 
   ]
   const { out, code } = await examine(healthy, { forbidden })
   t.equal(code, 0, out)
-  t.match(out, /WARN {2}your rights {2}you may not get secrets in openelb-system, which status, doctor need\n/)
-  t.match(out, /you may not list nodes, which doctor needs/)
+  t.match(out, /WARN {2}your rights {2}you may not get secrets openelb-admission in openelb-system, which status, doctor need\n/)
+  t.match(out, /you may not list nodes, which explain, whatif, doctor need/)
   for (const unknown of [
     /kinds +eips.*: you may not read it/,
     /leader +it is unknown/,

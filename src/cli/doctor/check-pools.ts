@@ -1,12 +1,13 @@
 /** The Eips and the Services that want addresses. */
-import { type Ip, parseIp } from '../../addr/ip.ts'
+import { formatIp } from '../../addr/ip.ts'
 import { createPoolBook, type PoolBook } from '../../allocator/pools.ts'
 import type { NodeObject, ServiceObject } from '../../api/core-objects.ts'
 import type { EipObject } from '../../api/eip.ts'
 import { OPT_IN, OPT_IN_VALUE } from '../../api/service-annotations.ts'
+import { readNodeNetwork } from '../../policy/node-network.ts'
 import { poolGives } from '../../policy/pool-ranges.ts'
+import { isServed } from '../../policy/served-protocols.ts'
 import { nearest } from '../../runtime/nearest.ts'
-import { isServed } from '../../speaker/protocols.ts'
 import type { Reading } from '../cluster-reader.ts'
 import { type LedgerState, nameOfService } from '../ledger-state.ts'
 import { poolLines } from '../pool-line.ts'
@@ -64,16 +65,11 @@ const exhausted = (state: LedgerState): readonly Finding[] =>
     )
 
 function nodeAddresses(book: PoolBook, nodes: readonly NodeObject[]): readonly Finding[] {
-  const addresses = nodes.flatMap(({ metadata, status }) =>
-    (status?.addresses ?? []).flatMap(({ address }): { readonly node: string; readonly ip: Ip; readonly address: string }[] => {
-      const ip = parseIp(address)
-      return ip.ok ? [{ node: metadata.name, ip: ip.value, address }] : []
-    }),
-  )
+  const addresses = nodes.map(readNodeNetwork).flatMap((node) => node.addresses.map((ip) => ({ node: node.name, ip })))
   return book.active.flatMap((pool) => {
     const inside = addresses.filter(({ ip }) => poolGives(pool, ip))
     if (inside.length === 0) return []
-    const named = someOf(inside.map(({ node, address }) => `${address} of node ${node}`))
+    const named = someOf(inside.map(({ node, ip }) => `${formatIp(ip)} of node ${node}`))
     return [warn('pools', `Eip ${pool.name} contains ${named}`, 'name them in spec.exclude; OpenELB gives no address of a node')]
   })
 }

@@ -1,7 +1,15 @@
 /** Everything that the doctor looks at, read once. What may not be read is said so, and ends nothing. */
 import type { ConfigMapObject, LeaseObject, NodeObject } from '../../api/core-objects.ts'
+import { Eip } from '../../api/eip.ts'
 import { KINDS } from '../../api/kinds.ts'
-import { ADMISSION_NAME, CONTROLLER_LEASE, SETTINGS_CONFIG_MAP } from '../../api/names.ts'
+import {
+  ADMISSION_NAME,
+  CERTIFICATE_SECRET,
+  CONTROLLER_LEASE,
+  CONTROLLER_NAME,
+  SETTINGS_CONFIG_MAP,
+  SPEAKER_NAME,
+} from '../../api/names.ts'
 import {
   ADDRESS_CLAIMS,
   CONFIG_MAPS,
@@ -9,7 +17,9 @@ import {
   EIPS,
   LEASES,
   MUTATING_WEBHOOKS,
+  NAMESPACES,
   NODES,
+  type Resource,
   SECRETS,
   SERVICES,
   VALIDATING_WEBHOOKS,
@@ -46,18 +56,24 @@ export interface DoctorFacts {
 
 const KUBE_PROXY = { namespace: 'kube-system', name: 'kube-proxy' } as const
 
+const ofOurs = (resource: Resource, namespace: string, name: string, purpose: string): Omit<Right, 'allowed'> => ({
+  question: { verb: 'get', resource, namespace, name },
+  purpose,
+})
+
 const questions = (namespace: string): readonly Omit<Right, 'allowed'>[] => [
   { question: { verb: 'list', resource: EIPS }, purpose: 'everything' },
   { question: { verb: 'list', resource: ADDRESS_CLAIMS }, purpose: 'everything' },
   { question: { verb: 'list', resource: SERVICES }, purpose: 'everything' },
-  { question: { verb: 'list', resource: NODES }, purpose: 'doctor' },
-  { question: { verb: 'get', resource: CUSTOM_RESOURCE_DEFINITIONS }, purpose: 'doctor' },
-  { question: { verb: 'get', resource: VALIDATING_WEBHOOKS }, purpose: 'doctor' },
-  { question: { verb: 'get', resource: LEASES, namespace }, purpose: 'status, doctor' },
-  { question: { verb: 'get', resource: DEPLOYMENTS, namespace }, purpose: 'status, doctor' },
-  { question: { verb: 'get', resource: DAEMON_SETS, namespace }, purpose: 'status, doctor' },
-  { question: { verb: 'get', resource: SECRETS, namespace }, purpose: 'status, doctor' },
-  { question: { verb: 'get', resource: CONFIG_MAPS, namespace }, purpose: 'status, explain, whatif' },
+  { question: { verb: 'list', resource: NAMESPACES }, purpose: 'explain, whatif' },
+  { question: { verb: 'list', resource: NODES }, purpose: 'explain, whatif, doctor' },
+  { question: { verb: 'get', resource: CUSTOM_RESOURCE_DEFINITIONS, name: Eip.crdName }, purpose: 'doctor' },
+  { question: { verb: 'get', resource: VALIDATING_WEBHOOKS, name: ADMISSION_NAME }, purpose: 'doctor' },
+  ofOurs(LEASES, namespace, CONTROLLER_LEASE, 'status, doctor'),
+  ofOurs(DEPLOYMENTS, namespace, CONTROLLER_NAME, 'status, doctor'),
+  ofOurs(DAEMON_SETS, namespace, SPEAKER_NAME, 'status, doctor'),
+  ofOurs(SECRETS, namespace, CERTIFICATE_SECRET, 'status, doctor'),
+  ofOurs(CONFIG_MAPS, namespace, SETTINGS_CONFIG_MAP, 'status, explain, whatif'),
   { question: { verb: 'delete', resource: ADDRESS_CLAIMS }, purpose: 'release' },
 ]
 

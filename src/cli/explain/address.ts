@@ -1,6 +1,5 @@
 /** One address: which Eip has it, who holds it, what keeps it back. */
 import { formatIp, type Ip } from '../../addr/ip.ts'
-import type { Facts } from '../../allocator/decide.ts'
 import { homeOf } from '../../allocator/home.ts'
 import type { Knowledge } from '../../allocator/knowledge.ts'
 import type { ServiceObject } from '../../api/core-objects.ts'
@@ -15,7 +14,6 @@ import { announcement } from './wire.ts'
 export interface AddressFacts {
   readonly ip: Ip
   readonly knowledge: Knowledge
-  readonly obstacles: Facts['obstacles']
   readonly services: readonly ServiceObject[]
   readonly nowMs: number
 }
@@ -54,7 +52,7 @@ export function explainAddress(given: AddressFacts): readonly Section[] {
   ]
 }
 
-function freeText({ obstacles, ip }: AddressFacts, pool: Pool | undefined): string {
+function freeText({ knowledge: { obstacles }, ip }: AddressFacts, pool: Pool | undefined): string {
   const isGiven =
     pool !== undefined &&
     poolGives(pool, ip) &&
@@ -74,7 +72,7 @@ function overlapping({ ip, knowledge }: AddressFacts): readonly string[] {
   })
 }
 
-function keptBack({ ip, obstacles }: AddressFacts, pool: Pool | undefined): readonly string[] {
+function keptBack({ ip, knowledge: { obstacles } }: AddressFacts, pool: Pool | undefined): readonly string[] {
   const address = formatIp(ip)
   const reserved = pool?.reservations.get(address)
   const node = obstacles.nodeOf(ip)

@@ -1,15 +1,16 @@
 /** Which Eips a Service may draw from, by which rule, and what keeps it from each of the others. */
 import { formatIp, type Ip } from '../../addr/ip.ts'
 import type { Facts } from '../../allocator/decide.ts'
-import type { Holding } from '../../allocator/ledger.ts'
 import type { PoolState } from '../../allocator/pools.ts'
 import { overQuota } from '../../allocator/quota.ts'
 import { toHolder, type Wish } from '../../allocator/request.ts'
 import { serviceKey } from '../../allocator/service-key.ts'
+import type { AddressClaimObject } from '../../api/address-claim.ts'
 import type { Pool } from '../../policy/pool.ts'
 import { type Applicant, candidatesFor, isBound, isPermitted, matchesBinding } from '../../policy/pool-match.ts'
 import { poolContains, poolFamilies, poolGives, poolServes, poolSize } from '../../policy/pool-ranges.ts'
 import { explainRefusal } from '../../policy/refusal.ts'
+import { claimIp } from '../ledger-state.ts'
 import { bindingOf } from '../pool-line.ts'
 
 /** `why` is a sentence part that follows the name of the Eip. */
@@ -31,8 +32,8 @@ export interface RuleFacts {
   readonly facts: Facts
   /** The names of all Eips. */
   readonly eips: readonly string[]
-  /** The addresses that count for an Eip. */
-  readonly heldIn: (eip: string) => Iterable<Holding>
+  /** Every claim that there is. */
+  readonly claims: readonly AddressClaimObject[]
 }
 
 interface Look extends RuleFacts {
@@ -132,13 +133,15 @@ function quota(pool: Pool, { facts, wish }: Look): string | undefined {
   return refusal === undefined ? undefined : `is used up for this namespace: ${explainRefusal(refusal).message}`
 }
 
-/** How much is left, counted by what is held in the name of the Eip. */
-function room(pool: Pool, { heldIn, wish }: Look): string {
-  const held = [...heldIn(pool.name)].filter(({ ip }) => poolGives(pool, ip))
-  const families = wish.families.length < 2 ? wish.families : []
-  const [only] = families
+/** How much is left, of the families that the Service serves. */
+function room(pool: Pool, { claims, wish }: Look): string {
+  const [only] = wish.families.length === 1 ? wish.families : []
+  const held = claims.filter((claim) => {
+    const ip = claimIp(claim)
+    return ip !== undefined && poolGives(pool, ip) && (only === undefined || ip.family === only)
+  }).length
   const size = poolSize(pool, only)
-  const used = BigInt(held.filter(({ ip }) => only === undefined || ip.family === only).length)
   const priority = isBound(pool) ? `priority ${pool.priority}, ` : ''
-  return used >= size ? `${priority}full: all ${size} addresses are held` : `${priority}${size - used} of ${size} addresses free`
+  const left = size - BigInt(held)
+  return left <= 0n ? `${priority}full: all ${size} addresses are held` : `${priority}${left} of ${size} addresses free`
 }

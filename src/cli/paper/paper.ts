@@ -66,7 +66,7 @@ export function createPaper(objects: PaperObjects, ownNamespace: string, nowMs: 
   }
   const knowledge = createKnowledge(sources, ownNamespace, { nowMs: () => nowMs })
   knowledge.recall()
-  const remembered = rememberedAddresses(objects.eips)
+  const remembered = notesThatCount(knowledge, objects)
   const facts = (service: ServiceObject): Facts => knowledge.facts(service, remembered.get(serviceKeyOf(service)) ?? [])
   return {
     knowledge,
@@ -74,6 +74,12 @@ export function createPaper(objects: PaperObjects, ownNamespace: string, nowMs: 
     decide: (service) => decide(facts(service)),
     run: () => runOnPaper(knowledge, facts, remembered, new Date(nowMs).toISOString()),
   }
+}
+
+/** What OpenELB noted counts for a Service once, before it has its first claim of ours. */
+function notesThatCount({ ledger }: Knowledge, { eips, services }: PaperObjects): ReadonlyMap<string, readonly Ip[]> {
+  const holders = new Set(services.filter(({ metadata }) => ledger.heldBy(metadata.uid).length > 0).map(serviceKeyOf))
+  return new Map([...rememberedAddresses(eips)].filter(([key]) => !holders.has(key)))
 }
 
 export const serviceKeyOf = ({ metadata }: ServiceObject): string =>
@@ -112,7 +118,7 @@ function finish(key: string, knowledge: Knowledge, facts: (service: ServiceObjec
     pen.write(service, decision)
     if (decision.kind === 'settle') return { service, held: decision.keep, refusals: decision.refusals, ours: true }
   }
-  return undefined
+  throw new Error(`the rules come to no end about ${key}: please report this with the objects`)
 }
 
 type Change = Exclude<Decision, { kind: 'leave' | 'await-namespace' }>

@@ -68,7 +68,7 @@ async function ofService({ namespace, name }: ServiceName, { objects, paper, gap
   const facts = paper.facts(service)
   const events = await eventsOf(service, input.cluster)
   const eips = objects.eips.map(({ metadata }) => metadata.name)
-  const sections = explainService({ facts, eips, heldIn: paper.knowledge.heldIn, events: readingOr(events) ?? [], nowMs: input.nowMs })
+  const sections = explainService({ facts, eips, claims: objects.claims, events: readingOr(events) ?? [], nowMs: input.nowMs })
   const unread = events.ok ? gaps : [...gaps, 'Events cannot be read']
   return report({ kind: 'Service', namespace, name }, sections, unread)
 }
@@ -80,17 +80,8 @@ function ofAddress(text: string, { objects, paper, gaps, input }: Scene): Outcom
   const ip = parseIp(text)
   if (!ip.ok) return misuse(ip.error.message)
   const { knowledge } = paper
-  // What stands against an address is the same for every Service.
-  const { obstacles } = knowledge.facts(ANY_SERVICE, [])
-  const sections = explainAddress({ ip: ip.value, knowledge, obstacles, services: objects.services, nowMs: input.nowMs })
+  const sections = explainAddress({ ip: ip.value, knowledge, services: objects.services, nowMs: input.nowMs })
   return report({ kind: 'Address', name: formatIp(ip.value) }, sections, gaps)
-}
-
-const ANY_SERVICE: ServiceObject = {
-  apiVersion: 'v1',
-  kind: 'Service',
-  metadata: { name: '', namespace: '', uid: '', resourceVersion: '', creationTimestamp: '' },
-  spec: {},
 }
 
 function ofPool(name: string, { objects, paper, gaps }: Scene): Outcome {

@@ -20,7 +20,7 @@ async function run(input: VerbInput): Promise<Outcome> {
   const text = values.filename === '' ? undefined : await readOrWhy(person, values.filename)
   if (text !== undefined && !text.ok) return trouble(text.error)
   const { objects, gaps } = await readPaper(cluster, own)
-  const change = changeOf(objects.eips, text?.value, values.delete, new Date(nowMs).toISOString())
+  const change = changeOf(objects, text?.value, values.delete, new Date(nowMs).toISOString())
   if (!change.ok) return trouble(change.error)
   const world = (eips: readonly EipObject[]): World => worldOf({ ...objects, eips }, own, nowMs)
   const comparisons = compareWorlds(world(objects.eips), world(change.value.eips))
@@ -36,11 +36,11 @@ async function readOrWhy(person: VerbInput['person'], path: string): Promise<Res
 }
 
 /** First what goes, then what comes: so a file may take over the addresses of the Eip that is deleted. */
-function changeOf(eips: readonly EipObject[], text: string | undefined, deleted: string, now: string): Result<Change, string> {
-  const left = deleted === '' ? ok(eips) : withoutEip(eips, deleted)
+function changeOf(objects: PaperObjects, text: string | undefined, deleted: string, now: string): Result<Change, string> {
+  const left = deleted === '' ? ok(objects.eips) : withoutEip(objects.eips, deleted)
   if (!left.ok || text === undefined) return left.ok ? ok({ eips: left.value, warnings: [] }) : left
   const drafts = readDrafts(text)
-  return drafts.ok ? applyDrafts(left.value, drafts.value, now) : drafts
+  return drafts.ok ? applyDrafts({ ...objects, eips: left.value }, drafts.value, now) : drafts
 }
 
 function worldOf(objects: PaperObjects, own: string, nowMs: number): World {
@@ -56,10 +56,10 @@ interface View {
 function report(comparisons: readonly Comparison[], remarks: readonly string[], { all, wide }: View): Outcome {
   const counts = new Map(VERDICTS.map((verdict) => [verdict, comparisons.filter((each) => each.verdict === verdict).length]))
   const shown = all ? comparisons : comparisons.filter(({ verdict }) => verdict !== 'keeps')
-  const cells = ({ service, now, then, verdict, says }: Comparison): readonly Cell[] => [
+  const cells = ({ service, now, after, verdict, says }: Comparison): readonly Cell[] => [
     service,
     now.join(','),
-    then.join(','),
+    after.join(','),
     toned(verdict, TONES[verdict]),
     wide ? says : cut(says),
   ]

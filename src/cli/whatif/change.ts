@@ -2,8 +2,11 @@
 import { parseAllDocuments } from 'yaml'
 import { Eip, type EipObject, type EipSpec } from '../../api/eip.ts'
 import { GROUP } from '../../api/group.ts'
+import { eipWarnings } from '../../policy/eip-warnings.ts'
+import { readNodeNetwork } from '../../policy/node-network.ts'
 import { toOtherEip, validateEip } from '../../policy/validate-eip.ts'
 import { err, ok, type Result } from '../../result.ts'
+import type { PaperObjects } from '../paper/paper.ts'
 
 /** An Eip as a file has it. */
 interface DraftEip {
@@ -67,7 +70,12 @@ function readDraft(value: unknown): Result<DraftEip, string> {
  * The Eips after the change, in their order: each draft takes the place of the Eip of its name, as `kubectl replace` would. Error: what the
  * admission would refuse.
  */
-export function applyDrafts(eips: readonly EipObject[], drafts: readonly DraftEip[], now: string): Result<Change, string> {
+export function applyDrafts(
+  { eips, nodes }: Pick<PaperObjects, 'eips' | 'nodes'>,
+  drafts: readonly DraftEip[],
+  now: string,
+): Result<Change, string> {
+  const networks = nodes.map(readNodeNetwork)
   let after = eips
   const warnings: string[] = []
   for (const draft of drafts) {
@@ -76,7 +84,7 @@ export function applyDrafts(eips: readonly EipObject[], drafts: readonly DraftEi
     const changed = eipOf(draft, before, now)
     const verdict = validateEip(changed, before, others.map(toOtherEip))
     if (!verdict.allowed) return err(`Eip ${draft.name} would be refused: ${verdict.message}`)
-    warnings.push(...verdict.warnings)
+    warnings.push(...verdict.warnings, ...eipWarnings(changed, before, networks))
     after = before === undefined ? [...after, changed] : after.map((eip) => (eip === before ? changed : eip))
   }
   return ok({ eips: after, warnings })

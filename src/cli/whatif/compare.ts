@@ -11,7 +11,7 @@ export type Verdict = (typeof VERDICTS)[number]
 export interface Comparison {
   readonly service: string
   readonly now: readonly string[]
-  readonly then: readonly string[]
+  readonly after: readonly string[]
   readonly verdict: Verdict
   /** Why it waits, or what becomes of its address. */
   readonly says: string
@@ -45,7 +45,7 @@ function compareOne(
     .filter((holding) => isLeaving(holding, pools))
     .map(({ address, claim }) => `no Eip gives ${address} any more (${claim.spec.eip})`)
   const unowned = was?.ours === true && will?.ours !== true ? ['it is not ours any more: no default Eip adopts it'] : []
-  return [{ service, now, then, verdict, says: [...unowned, ...leaving, ...refusals].join('; ') }]
+  return [{ service, now, after: then, verdict, says: [...unowned, ...(refusals.length > 0 ? refusals : leaving)].join('; ') }]
 }
 
 const addressesOf = (outcome: PaperOutcome | undefined): readonly string[] => (outcome?.held ?? []).map(({ address }) => address)
