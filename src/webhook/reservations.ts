@@ -10,6 +10,13 @@ import { type OtherEip, toOtherEip } from '../policy/validate-eip.ts'
 
 /** How long an admission that came to nothing (another webhook refused, the API server died) can hold others up. */
 export const RESERVATION_MS = 30_000
+/** How far the clocks of two replicas may differ without harm. */
+export const SKEW_MS = 60_000
+/** An admitted object is stored within milliseconds. If another one has its name after this long, it never will be. */
+export const NAME_TAKEN_MS = 1000
+/** ConfigMaps hold a megabyte. Whoever meets these limits waits for some of the others to be stored. */
+const RESERVATIONS_MAX = 256
+const RESERVATIONS_LENGTH = 512 * 1024
 
 /** One admitted request. In the ConfigMap's `data`, the key is the request's uid and the value this as JSON. */
 const ReservationSchema = z.object({
@@ -21,7 +28,7 @@ const ReservationSchema = z.object({
   uid: z.string(),
   /** For a change, the version that it replaces; absent for a creation. */
   replaces: z.string().exactOptional(),
-  /** Milliseconds since 1970. */
+  /** Milliseconds since 1970, by the clock of the replica that wrote it. */
   expires: z.number(),
 })
 export type Reservation = z.output<typeof ReservationSchema>
@@ -61,23 +68,55 @@ export interface AdmissionFacts {
   /** uids of Eips that were seen to be deleted. */
   readonly deleted: ReadonlySet<string>
   readonly nowMs: number
+  /** For how long this process has seen a reservation, by its own clock: that of whoever wrote it may be wrong. */
+  readonly ageMs: (key: string) => number
 }
 
 /**
  * Whether a reservation still stands for something that is not stored: it is over when it expired, when its Eip is stored (or was stored
- * and deleted), when its name was taken by another Eip, and for a change when the version that it replaces is no longer the stored one:
- * the change then either is that newer version or was refused for a conflict.
+ * and deleted), when another Eip has its name for good, and for a change when the version that it replaces is no longer the stored one:
+ * the change then either is that newer version or was refused for a conflict. An Eip of its name may be on its way out, though: what is
+ * created again under one name is admitted while the old one is still there.
  */
-export function isPending(reservation: Reservation, { stored, deleted, nowMs }: AdmissionFacts): boolean {
-  if (nowMs >= reservation.expires || deleted.has(reservation.uid)) return false
+export function isPending(key: string, reservation: Reservation, { stored, deleted, nowMs, ageMs }: AdmissionFacts): boolean {
+  const age = ageMs(key)
+  if (age >= RESERVATION_MS || nowMs >= reservation.expires + SKEW_MS || deleted.has(reservation.uid)) return false
   const namesake = stored.find((eip) => eip.metadata.name === reservation.name)
-  if (reservation.replaces === undefined) return namesake === undefined
-  return namesake?.metadata.uid === reservation.uid && namesake.metadata.resourceVersion === reservation.replaces
+  if (reservation.replaces !== undefined) {
+    return namesake?.metadata.uid === reservation.uid && namesake.metadata.resourceVersion === reservation.replaces
+  }
+  return namesake === undefined || (namesake.metadata.uid !== reservation.uid && age < NAME_TAKEN_MS)
 }
 
 /** The reservations that still count. */
 export function pendingReservations(entries: Reservations, facts: AdmissionFacts): Reservations {
-  return new Map([...entries].filter(([, reservation]) => isPending(reservation, facts)))
+  return new Map([...entries].filter(([key, reservation]) => isPending(key, reservation, facts)))
+}
+
+/** Whether the ConfigMap can hold all of them. */
+export function hasRoom(entries: Reservations): boolean {
+  const length = Object.entries(formatReservations(entries)).reduce((sum, [key, text]) => sum + key.length + text.length, 0)
+  return entries.size <= RESERVATIONS_MAX && length <= RESERVATIONS_LENGTH
+}
+
+/** When reservations were first seen, by the clock of this process. */
+export interface Sightings {
+  /** Notes those that are new and forgets those that are gone. */
+  look(entries: Reservations): void
+  /** 0 for one that was never seen. */
+  ageMs(key: string): number
+}
+
+/** Creates the sightings; `monotonicMs` is a clock that nobody sets. */
+export function createSightings(monotonicMs: () => number): Sightings {
+  const seenAtMs = new Map<string, number>()
+  return {
+    look(entries) {
+      for (const key of seenAtMs.keys()) if (!entries.has(key)) seenAtMs.delete(key)
+      for (const key of entries.keys()) if (!seenAtMs.has(key)) seenAtMs.set(key, monotonicMs())
+    },
+    ageMs: (key) => monotonicMs() - (seenAtMs.get(key) ?? monotonicMs()),
+  }
 }
 
 /** Every Eip that the one called `name` must respect: the stored ones first, then those on their way. Its own name never counts. */

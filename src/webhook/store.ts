@@ -11,7 +11,7 @@ import type { Clock } from '../runtime/clock.ts'
 import { describeError, type Logger } from '../runtime/logger.ts'
 import type { Answer, Deadline } from './admission.ts'
 import { decideEip, type SerialDecision } from './admit/eip.ts'
-import { formatReservations, parseReservations, type Reservations } from './reservations.ts'
+import { createSightings, formatReservations, parseReservations, type Reservations, type Sightings } from './reservations.ts'
 
 /** The reservations as they were read; `version` is what a write must replace, undefined when there is no ConfigMap yet. */
 export interface ReadReservations {
@@ -89,11 +89,12 @@ type Look = SerialDecision | { readonly kind: 'conflict' } | { readonly kind: 'e
 export function createSerialAdmission(options: SerialAdmissionOptions): SerialAdmission {
   const { clock, logger } = options
   const queue = createQueue()
+  const sightings = createSightings(clock.monotonicMs)
   return async (request, { budgetMs }) => {
     const startMs = clock.monotonicMs()
     const leftMs = () => Math.max(1, startMs + budgetMs - clock.monotonicMs())
     for (let attempt = 1; ; attempt++) {
-      const look = await queue(() => lookOnce(options, request, leftMs))
+      const look = await queue(() => lookOnce(options, sightings, request, leftMs))
       if (look.kind === 'refuse' || look.kind === 'admit') return look.verdict
       options.onRetry(look.kind)
       const delayMs = backoffDelayMs({ attempt, ...BACKOFF, random: options.random })
@@ -121,14 +122,21 @@ function giveUp(look: Exclude<Look, { kind: 'refuse' | 'admit' }>, logger: Logge
 }
 
 /** Each of its requests may take what is left of the deadline then: three that are slow must not take three times as long. */
-async function lookOnce(options: SerialAdmissionOptions, request: SerialRequest, leftMs: () => number): Promise<Look> {
+async function lookOnce(
+  options: SerialAdmissionOptions,
+  sightings: Sightings,
+  request: SerialRequest,
+  leftMs: () => number,
+): Promise<Look> {
   const { store, clock } = options
   try {
     // In this order: an Eip that was admitted before the reservations were read is either among them or already stored.
     const { entries, version } = await store.read(leftMs())
+    sightings.look(entries)
     const stored = await store.listEips(leftMs())
-    const decision = decideEip(request, entries, { stored, deleted: options.deleted(), nowMs: clock.nowMs() })
+    const decision = decideEip(request, entries, { stored, deleted: options.deleted(), nowMs: clock.nowMs(), ageMs: sightings.ageMs })
     if (decision.kind !== 'admit' || request.dryRun) return decision
+    sightings.look(decision.entries)
     return (await store.write(decision.entries, version, leftMs())) === 'written' ? decision : { kind: 'conflict' }
   } catch (error) {
     return { kind: 'error', error }

@@ -5,12 +5,17 @@ import { ApiError } from '../../src/kube/client.ts'
 import { silentLogger } from '../../src/runtime/logger.ts'
 import { reviewEip } from '../../src/webhook/admit/eip.ts'
 import {
+  type AdmissionFacts,
+  createSightings,
   formatReservations,
+  hasRoom,
   isPending,
+  NAME_TAKEN_MS,
   parseReservations,
   RESERVATION_MS,
   type Reservation,
   type Reservations,
+  SKEW_MS,
 } from '../../src/webhook/reservations.ts'
 import { createSerialAdmission, type EipAdmissionStore } from '../../src/webhook/store.ts'
 import { createManualClock, type ManualClock } from '../support/manual-clock.ts'
@@ -62,16 +67,44 @@ t.test('reservations', async (t) => {
   t.same(parseReservations(undefined), { entries: new Map(), bad: [] })
   t.same([...parseReservations({ x: '{', y: '{}', z: JSON.stringify(reservation) }).entries.keys()], ['z'])
   const stored = (uid: string, resourceVersion: string) => [eipObject('a', '10.0.0.1', { uid, resourceVersion })]
-  const pending = (over: Partial<Reservation>, facts: Partial<Parameters<typeof isPending>[1]>) =>
-    isPending({ ...reservation, ...over }, { stored: [], deleted: new Set(), nowMs: 0, ...facts })
+  const pending = (over: Partial<Reservation>, facts: Partial<AdmissionFacts>) =>
+    isPending('r', { ...reservation, ...over }, { stored: [], deleted: new Set(), nowMs: 0, ageMs: () => 0, ...facts })
+  const aged = (age: number) => ({ ageMs: () => age })
   t.ok(pending({}, {}), 'not stored yet')
-  t.notOk(pending({}, { nowMs: 1000 }), 'expired')
+  t.ok(pending({}, { ...aged(RESERVATION_MS - 1), nowMs: 1000 }), 'expired by a clock that may be wrong, and not by our own')
+  t.notOk(pending({}, aged(RESERVATION_MS)), 'expired')
+  t.notOk(pending({}, { nowMs: 1000 + SKEW_MS }), 'expired long ago: nobody need have seen it since')
   t.notOk(pending({}, { stored: stored('u', '1') }), 'stored')
-  t.notOk(pending({}, { stored: stored('other', '1') }), 'the name was taken by another one')
+  t.ok(pending({}, { stored: stored('other', '1') }), 'one of its name, which may be on its way out')
+  t.notOk(pending({}, { ...aged(NAME_TAKEN_MS), stored: stored('other', '1') }), 'the name was taken by another one')
   t.notOk(pending({}, { deleted: new Set(['u']) }), 'stored and deleted')
   t.ok(pending({ replaces: '7' }, { stored: stored('u', '7') }), 'the change is on its way')
   t.notOk(pending({ replaces: '7' }, { stored: stored('u', '8') }), 'the change is stored, or lost to another one')
   t.notOk(pending({ replaces: '7' }, {}), 'the Eip is gone')
+})
+
+t.test('the room for reservations has an end', async (t) => {
+  const of = (count: number, range: string): Reservations =>
+    new Map(Array.from({ length: count }, (_, at) => [`r${at}`, { name: `e${at}`, range, default: false, uid: `u${at}`, expires: 1000 }]))
+  t.ok(hasRoom(of(256, '10.0.0.1')))
+  t.notOk(hasRoom(of(257, '10.0.0.1')))
+  t.ok(hasRoom(of(64, 'x'.repeat(6000))))
+  t.notOk(hasRoom(of(128, 'x'.repeat(6000))), 'long before the megabyte of a ConfigMap')
+})
+
+t.test('sightings', async (t) => {
+  const clock = createManualClock()
+  const sightings = createSightings(clock.monotonicMs)
+  const of = (...keys: readonly string[]): Reservations =>
+    new Map(keys.map((key) => [key, { name: key, range: '', default: false, uid: key, expires: 0 }]))
+  sightings.look(of('a'))
+  await clock.advance(500)
+  sightings.look(of('a', 'b'))
+  await clock.advance(100)
+  t.same(['a', 'b', 'c'].map(sightings.ageMs), [600, 100, 0])
+  sightings.look(of('b'))
+  sightings.look(of('a', 'b'))
+  t.same(['a', 'b'].map(sightings.ageMs), [0, 100], 'what went and came again is new')
 })
 
 interface World {
@@ -96,7 +129,7 @@ const createWorld = (): World => ({
 })
 
 /** One replica of the webhook over a shared world: what the API server would do, in a Map. */
-function replica(world: World, seed = 0.5) {
+function replica(world: World, seed = 0.5, skewMs = 0) {
   const store: EipAdmissionStore = {
     async read() {
       await world.before('read')
@@ -118,7 +151,7 @@ function replica(world: World, seed = 0.5) {
   const retries: string[] = []
   const admit = createSerialAdmission({
     store,
-    clock: world.clock,
+    clock: { ...world.clock, nowMs: () => world.clock.nowMs() + skewMs },
     random: () => seed,
     logger: silentLogger,
     deleted: () => world.deleted,
@@ -195,6 +228,80 @@ t.test('an admitted Eip that never comes holds others up for half a minute at mo
   )
   await world.clock.advance(RESERVATION_MS)
   t.equal(await finish(world, create(world, one, eipObject('a', '10.0.0.1'))), 'admitted')
+})
+
+t.test('clocks that differ by a minute let nobody through, and nobody wait longer', async (t) => {
+  for (const skewMs of [-59_000, 59_000]) {
+    const world = createWorld()
+    const [right, wrong] = [replica(world), replica(world, 0.5, skewMs)]
+    t.equal(await finish(world, create(world, right, eipObject('ghost', '10.0.0.1'), { stores: false })), 'admitted')
+    t.match(await finish(world, create(world, wrong, eipObject('a', '10.0.0.1'))), /overlap with ghost: that one is being stored/)
+    t.equal(await finish(world, create(world, wrong, eipObject('ghost-2', '10.0.0.2'), { stores: false })), 'admitted')
+    t.match(await finish(world, create(world, right, eipObject('b', '10.0.0.2'))), /overlap with ghost-2: that one is being stored/)
+    await world.clock.advance(RESERVATION_MS)
+    t.equal(await finish(world, create(world, wrong, eipObject('a', '10.0.0.1'))), 'admitted')
+    t.equal(await finish(world, create(world, right, eipObject('b', '10.0.0.2'))), 'admitted')
+  }
+})
+
+t.test('an Eip that is created again under its name, while the old one is still there, is respected', async (t) => {
+  const world = createWorld()
+  const one = replica(world)
+  t.equal(await finish(world, create(world, one, eipObject('a', '10.0.0.1'))), 'admitted')
+  // The list shows the old one; by the time of the write it is gone.
+  t.equal(await finish(world, create(world, one, eipObject('a', '10.0.0.2'), { stores: false })), 'admitted')
+  const b = create(world, one, eipObject('b', '10.0.0.2'))
+  await world.clock.advance(20)
+  world.stored.clear()
+  world.stored.set('a', eipObject('a', '10.0.0.2', { uid: `o${uids - 1}` }))
+  t.match(await finish(world, b), /^eip address overlap with a: use addresses/)
+  t.equal(
+    await finish(world, create(world, one, eipObject('a', '10.0.0.3'), { stores: false })),
+    'admitted',
+    'the API server says that it exists',
+  )
+  t.equal(await finish(world, create(world, one, eipObject('c', '10.0.0.3'))), 'admitted', 'and nobody waits longer than a moment')
+})
+
+t.test('when there is no room for a reservation, the request waits for one, and is then told', async (t) => {
+  const world = createWorld()
+  const one = replica(world)
+  const many = Array.from({ length: 256 }, (_, at) => [
+    `r-${at}`,
+    { name: `ghost-${at}`, range: `10.1.0.${at}`, default: false, uid: `g${at}`, expires: world.clock.nowMs() + RESERVATION_MS },
+  ])
+  world.data = formatReservations(new Map(many as [string, Reservation][]))
+  t.match(await finish(world, create(world, one, eipObject('a', '10.0.0.1'))), /^too many Eips are being stored at this moment: try again/)
+  await world.clock.advance(RESERVATION_MS)
+  t.equal(await finish(world, create(world, one, eipObject('a', '10.0.0.1'))), 'admitted')
+})
+
+t.test('an Eip gets more addresses', async (t) => {
+  const world = createWorld()
+  const [one, two] = [replica(world, 0.1), replica(world, 0.9)]
+  await finish(world, create(world, one, eipObject('a', '10.0.0.1')))
+  await finish(world, create(world, one, eipObject('b', '10.0.0.2')))
+  const grow = async (name: string, by: ReturnType<typeof replica>, stores = true): Promise<string> => {
+    const before = world.stored.get(name)
+    if (before === undefined) throw new Error('not stored')
+    const version = `${Number(before.metadata.resourceVersion) + 1}`
+    const eip = {
+      ...before,
+      metadata: { ...before.metadata, resourceVersion: version },
+      spec: { ...before.spec, addresses: ['10.0.9.0/24'] },
+    }
+    const answer = await by.admit({ uid: `g-${name}`, eip, before, dryRun: false }, { budgetMs: 4000 })
+    if (answer.allowed && stores) world.stored.set(name, eip)
+    return answer.allowed ? 'admitted' : answer.message
+  }
+  const both = await finish(world, Promise.all([grow('a', one), grow('b', two)]))
+  t.equal(both.filter((answer) => answer === 'admitted').length, 1, both.join(' | '))
+  t.match(
+    both.find((answer) => answer !== 'admitted'),
+    /^eip address overlap with [ab]: /,
+  )
+  t.match(await finish(world, create(world, one, eipObject('c', '10.0.9.7'))), /^eip address overlap with [ab]: /)
+  t.equal(await finish(world, create(world, one, eipObject('d', '10.0.8.7'))), 'admitted')
 })
 
 t.test('an Eip that was created and deleted a moment ago holds nobody up', async (t) => {

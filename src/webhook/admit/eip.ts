@@ -6,7 +6,7 @@ import type { NodeNetwork } from '../../policy/node-network.ts'
 import { needsSerialAdmission, validateEip } from '../../policy/validate-eip.ts'
 import { allow, refuse, type Verdict } from '../../policy/verdict.ts'
 import type { AdmissionRequest, Answer } from '../admission.ts'
-import { type AdmissionFacts, othersOf, pendingReservations, type Reservations, reserve } from '../reservations.ts'
+import { type AdmissionFacts, hasRoom, othersOf, pendingReservations, type Reservations, reserve } from '../reservations.ts'
 import { readOurs } from './objects.ts'
 
 /** What a request about an Eip needs. */
@@ -38,10 +38,12 @@ export function reviewEip(request: AdmissionRequest, nodes: readonly NodeNetwork
 export type SerialDecision =
   /** Nothing is to be written. */
   | { readonly kind: 'refuse'; readonly verdict: Verdict }
-  /** Refused by an Eip that is not stored yet: another look, a moment later, can end differently. */
+  /** Refused because of Eips that are not stored yet: another look, a moment later, can end differently. */
   | { readonly kind: 'wait'; readonly verdict: Verdict }
   /** Allowed once `entries` are written over exactly the reservations that were read. */
   | { readonly kind: 'admit'; readonly verdict: Verdict; readonly entries: Reservations }
+
+const TOO_MANY = refuse('too many Eips are being stored at this moment', 'try again in a few seconds')
 
 /** Decides about a creation, a change of ranges, or a change to the default, by what is stored and what other requests have reserved. */
 export function decideEip(
@@ -55,5 +57,6 @@ export function decideEip(
   const pending = pendingReservations(reservations, facts)
   const verdict = validateEip(eip, before, othersOf(name, pending, facts.stored))
   if (!verdict.allowed) return { kind: 'wait', verdict }
-  return { kind: 'admit', verdict, entries: new Map([...pending, [uid, reserve(eip, before, facts.nowMs)]]) }
+  const entries = new Map([...pending, [uid, reserve(eip, before, facts.nowMs)]])
+  return hasRoom(entries) ? { kind: 'admit', verdict, entries } : { kind: 'wait', verdict: TOO_MANY }
 }
