@@ -3,6 +3,7 @@ import { type Clock, systemClock, type Timer } from '../runtime/clock.ts'
 import type { Logger } from '../runtime/logger.ts'
 import type { Metrics } from '../runtime/metrics.ts'
 import { type Access, findAccess } from './access.ts'
+import { eachChunk, readText } from './answer-body.ts'
 import { ApiError, answerError, eventError } from './api-error.ts'
 import { countRequests } from './kube-metrics.ts'
 import { createTransport, type Transport } from './transport.ts'
@@ -72,8 +73,6 @@ export interface ApiClientOptions {
 }
 
 export const DEFAULT_TIMEOUT_MS = 10_000
-/** No answer of the API server to a request of ours comes near this. */
-const LARGEST_BODY_BYTES = 256 * 2 ** 20
 
 /** Creates a client. Nothing is read or sent before the first request, so an API server that is away fails that request, not this. */
 export function createApiClient(options: ApiClientOptions): ApiClient {
@@ -129,7 +128,7 @@ async function requestJson<T>(connection: Connection, request: ApiRequest): Prom
       })
     const answer = await sendTwice(connection, method, send)
     status = answer.statusCode ?? 0
-    const text = await readText(answer, what, bound.signal)
+    const text = await readAnswer(answer, what, bound.signal)
     if (status >= 400) throw answerError(what, status, text, answer.headers['retry-after'])
     return parseJson<T>(text, what, status)
   } finally {
@@ -180,14 +179,14 @@ async function watch(connection: Connection, request: WatchRequest): Promise<voi
     const status = answer.statusCode ?? 0
     connection.count('WATCH', status, 0)
     if (status === 401) connection.transport.forgetCredentials()
-    if (status !== 200) throw answerError(what, status, await readText(answer, what, bound.signal), answer.headers['retry-after'])
+    if (status !== 200) throw answerError(what, status, await readAnswer(answer, what, bound.signal), answer.headers['retry-after'])
     onOpen?.()
     const lines = createLineSplitter((line) => onEvent(parseEvent(line, what)))
     limit.set(request.idleTimeoutMs, onIdle)
-    for await (const chunk of answer) {
-      limit.set(request.idleTimeoutMs, onIdle)
-      lines.push(chunk as Buffer)
-    }
+    await eachChunk(answer, (chunk) => {
+      limit.heard()
+      lines.push(chunk)
+    })
   } catch (error) {
     if (!idle) throw asApiError(error, what, bound.signal)
   } finally {
@@ -197,15 +196,27 @@ async function watch(connection: Connection, request: WatchRequest): Promise<voi
   }
 }
 
-/** One time limit that can be moved. */
+/** One time limit at a time. `heard` begins its time anew, by a note alone: a timer per event of a watch would cost more than the event. */
 function createLimit(clock: Clock) {
   let timer: Timer | undefined
+  let heardMs = 0
   const clear = () => timer?.cancel()
   const set = (ms: number, fn: () => void) => {
     clear()
-    timer = clock.setTimer(ms, fn)
+    heardMs = clock.monotonicMs()
+    const arm = (inMs: number) => {
+      timer = clock.setTimer(inMs, () => {
+        const leftMs = heardMs + ms - clock.monotonicMs()
+        if (leftMs > 0) arm(leftMs)
+        else fn()
+      })
+    }
+    arm(ms)
   }
-  return { set, clear }
+  const heard = () => {
+    heardMs = clock.monotonicMs()
+  }
+  return { set, heard, clear }
 }
 
 function parseEvent(line: string, what: string): WatchEvent {
@@ -245,23 +256,12 @@ function bounded(connection: Connection, outer: AbortSignal | undefined, what: s
   return { signal: controller.signal, abort, release }
 }
 
-/** By events: an async iteration of the stream costs a fifth of a small request's time. */
-function readText(answer: IncomingMessage, what: string, signal: AbortSignal): Promise<string> {
-  const chunks: Buffer[] = []
-  let bytes = 0
-  return new Promise((resolve, reject) => {
-    const fail = (error: unknown) => reject(asApiError(error, what, signal))
-    answer.on('data', (chunk: Buffer) => {
-      bytes += chunk.length
-      if (bytes <= LARGEST_BODY_BYTES) chunks.push(chunk)
-      else answer.destroy(new RangeError(`the answer is larger than ${LARGEST_BODY_BYTES} bytes`))
-    })
-    answer.once('end', () => resolve(Buffer.concat(chunks).toString('utf8')))
-    answer.once('error', fail)
-    answer.once('close', () => {
-      if (!answer.complete) fail(Object.assign(new Error('closed before its end'), { code: 'ECONNRESET' }))
-    })
-  })
+async function readAnswer(answer: IncomingMessage, what: string, signal: AbortSignal): Promise<string> {
+  try {
+    return await readText(answer)
+  } catch (error) {
+    throw asApiError(error, what, signal)
+  }
 }
 
 function parseJson<T>(text: string, what: string, status: number): T {
