@@ -1,6 +1,6 @@
 /** Addresses of pools that nobody holds and that are not free either. */
 import { formatIp, type Ip, parseIp } from '../addr/ip.ts'
-import { type AddressRange, firstIp, lastIp, rangeSize, withoutRanges } from '../addr/range.ts'
+import { type AddressRange, firstIp, rangeSize, withoutRanges } from '../addr/range.ts'
 import type { PoolBook } from '../allocator/pools.ts'
 import type { Pool } from '../policy/pool.ts'
 import { isBuggy, rangeText } from '../policy/pool-ranges.ts'

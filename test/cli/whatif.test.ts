@@ -157,7 +157,7 @@ t.test('lists, several documents and JSON', async (t) => {
     value: [{ name: 'a' }, { name: 'b' }],
   })
   const warned = await attempt(['-f', 'x'], file({ name: 'lo', spec: { address: '127.0.0.0/30' } }))
-  t.match(warned.out, /^Warning: spec\.address contains addresses of 127\.0\.0\.0\/8/)
+  t.match(warned.err, /^Warning: spec\.address contains addresses of 127\.0\.0\.0\/8/)
   const example = readFileSync(new URL('../../docs/crds.md', import.meta.url), 'utf8')
   t.ok(example.includes('Eip'))
 })

@@ -66,12 +66,13 @@ function report(comparisons: readonly Comparison[], remarks: readonly string[], 
   const columns = ['SERVICE', 'NOW', 'THEN', 'VERDICT', 'SAYS'].map((title) => ({ title }))
   const summary = [...counts].filter(([, count]) => count > 0).map(([verdict, count]) => `${count} ${verdict}`)
   const blocks: readonly Block[] = [
-    { kind: 'lines', lines: remarks.map((remark) => [toned(`Warning: ${remark}`, 'warn')]) },
     { kind: 'table', table: { columns, rows: shown.map(cells) } },
     { kind: 'lines', lines: [[`${comparisons.length} Services: ${summary.join(', ') || 'nobody is concerned'}`]] },
   ]
   const value = { services: comparisons, counts: Object.fromEntries(counts), warnings: remarks }
-  return { kind: 'report', code: (counts.get('loses') ?? 0) > 0 ? 1 : 0, report: { blocks, value } }
+  // As kubectl does with what admission says.
+  const note = remarks.map((remark) => `Warning: ${remark}`).join('\n')
+  return { kind: 'report', code: (counts.get('loses') ?? 0) > 0 ? 1 : 0, report: { blocks, value, ...(note !== '' && { note }) } }
 }
 
 export const whatif: Verb = {
