@@ -5,7 +5,7 @@
 import { createIntervalSet, type IntervalSet } from '../addr/interval-set.ts'
 import { compareIp, type Family, formatIp, type Ip } from '../addr/ip.ts'
 import type { AddressRange } from '../addr/range.ts'
-import { type AddressClaimObject, type Holder, parseClaimName } from '../api/address-claim.ts'
+import { type AddressClaimObject, type AddressClaimSpec, type Holder, parseClaimName } from '../api/address-claim.ts'
 import { isNewer } from './freshness.ts'
 import { serviceKey } from './service-key.ts'
 
@@ -48,6 +48,10 @@ export interface Ledger extends LedgerView {
   /** Sets an address aside while its claim is being created; false when it is taken. */
   reserve(ip: Ip): boolean
   unreserve(ip: Ip): void
+  /** A claim is being written: for `countFor` it is there already. */
+  expect(name: string, spec: Pick<AddressClaimSpec, 'eip' | 'holders'>): void
+  /** That write has been answered, and a claim that came of it is in the ledger. */
+  unexpect(name: string): void
   /** Notes which addresses the status of a Service shows: nobody else gets them by automatic choice. */
   note(uid: string, shown: readonly Ip[]): void
   byName(name: string): Holding | undefined
@@ -171,6 +175,27 @@ function createOccupancy(isHeld: (ip: Ip) => boolean) {
   }
 }
 
+type Expected = Pick<AddressClaimSpec, 'eip' | 'holders'>
+
+const isOf = ({ eip, holders }: Expected, pool: string, namespace: string): boolean =>
+  eip === pool && holders.some((holder) => holder.namespace === namespace)
+
+/** Claims that are being written: a handful. Two Services of a namespace must not both get what its quota has left. */
+function createExpected(list: ReturnType<typeof createHoldings>) {
+  const expected = new Map<string, Expected>()
+  const isHeld = (name: string, pool: string, namespace: string): boolean => {
+    const known = list.byName.get(name)
+    return known !== undefined && isOf(known.claim.spec, pool, namespace)
+  }
+  return {
+    expect: (name: string, spec: Expected): void => void expected.set(name, spec),
+    unexpect: (name: string): void => void expected.delete(name),
+    countFor: (pool: string, namespace: string): number =>
+      [...expected].filter(([name, spec]) => isOf(spec, pool, namespace) && !isHeld(name, pool, namespace)).length +
+      list.byTenant.get(tenant(pool, namespace)).size,
+  }
+}
+
 /** The writing half of the ledger; `buried` holds the uids of claims that we deleted and that the watch may still show. */
 function createWriter(list: ReturnType<typeof createHoldings>, occupancy: ReturnType<typeof createOccupancy>) {
   const buried = new Set<string>()
@@ -220,7 +245,7 @@ export function createLedger(): Ledger {
     firstFree: (range, passEdges) => toIp(range, occupancy.of(range.family).firstGap(range.first, range.last, passEdges)),
     lastFree: (range, passEdges) => toIp(range, occupancy.of(range.family).lastGap(range.first, range.last, passEdges)),
     sharedBy: (sharing) => list.bySharing.get(sharing),
-    countFor: (eip, namespace) => list.byTenant.get(tenant(eip, namespace)).size,
+    ...createExpected(list),
     reserve: occupancy.reserve,
     unreserve: occupancy.unreserve,
     note: shown.note,

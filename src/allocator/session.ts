@@ -8,6 +8,7 @@ import type { Logger } from '../runtime/logger.ts'
 import type { Metrics } from '../runtime/metrics.ts'
 import { startAudit } from './audit.ts'
 import { createEipReconcile } from './eip/reconcile.ts'
+import { expectClaims } from './expected-claims.ts'
 import { createExpiry, type Expiry } from './expiry.ts'
 import { runFirstPass } from './first-pass.ts'
 import type { Knowledge } from './knowledge.ts'
@@ -134,8 +135,12 @@ function createServiceWork(
   { waiters, left, remembered, line, settle }: Pick<Desk, 'waiters' | 'left' | 'remembered' | 'line' | 'settle'>,
 ): (key: string) => Promise<void> {
   const { knowledge } = options
+  const store = expectClaims(options.store, knowledge.ledger, ({ address, eip, holders }) =>
+    line.wake({ kind: 'holders-changed', address, pools: [eip], namespaces: [...new Set(holders.map(({ namespace }) => namespace))] }),
+  )
   const reconcile = createServiceReconcile({
     ...options,
+    store,
     waiters,
     remembered: remembered.notes,
     onLeft(key, reason) {
