@@ -1,8 +1,8 @@
 /** The command line and the environment of `openelb-controller`. */
 import { hostname } from 'node:os'
-import { CONTROLLER_LEASE, DEFAULT_NAMESPACE, PORT, SETTINGS_CONFIG_MAP } from '../api/names.ts'
-import { COMPAT_NAMES } from '../api/service-request.ts'
-import { ADOPT_RULES, DEFAULT_SETTINGS, parseSettings, type Settings } from '../policy/settings.ts'
+import { CONTROLLER_LEASE, DEFAULT_NAMESPACE, PORT } from '../api/names.ts'
+import type { Settings } from '../policy/settings.ts'
+import { readSettingsFlags, SETTINGS_FLAGS } from '../policy/settings-flags.ts'
 import { err, ok, type Result } from '../result.ts'
 import { defineFlags, formatFlags, parseFlags } from '../runtime/flags.ts'
 import { type ListenAddress, parseListenAddress } from '../runtime/listen-address.ts'
@@ -33,18 +33,7 @@ const FLAGS = defineFlags({
   },
   'renew-deadline': { kind: 'duration', default: 10_000, minMs: 500, description: 'How long a leader goes on without a renewal.' },
   'retry-period': { kind: 'duration', default: 2000, minMs: 100, description: 'The time between two tries to take or renew the Lease.' },
-  adopt: {
-    kind: 'string',
-    default: DEFAULT_SETTINGS.adopt,
-    oneOf: ADOPT_RULES,
-    description: `Which Services are ours, where ConfigMap ${SETTINGS_CONFIG_MAP} does not say it: by default Eip, annotation or class.`,
-  },
-  compat: {
-    kind: 'string',
-    default: '',
-    valueName: 'NAMES',
-    description: `Whose annotations are read as ours (${COMPAT_NAMES.join(', ')}), where ConfigMap ${SETTINGS_CONFIG_MAP} does not say it.`,
-  },
+  ...SETTINGS_FLAGS,
   ...PROCESS_FLAGS,
   'readiness-addr': { kind: 'ignored', takesValue: true, description: '/readyz is served at --metrics-addr' },
   'webhook-port': { kind: 'ignored', takesValue: true, description: WEBHOOK_MOVED },
@@ -98,8 +87,8 @@ export function readConfig(argv: readonly string[], env: Readonly<Record<string,
   if (rest.length > 0) return err(`unexpected word "${rest[0]}": see --help`)
   const metricsAddress = parseListenAddress(values['metrics-addr'])
   if (!metricsAddress.ok) return err(`--metrics-addr: ${metricsAddress.error}`)
-  const settings = parseSettings({ adopt: values.adopt, compat: values.compat })
-  if (!settings.ok) return err(`--${settings.error.message}`)
+  const settings = readSettingsFlags(values)
+  if (!settings.ok) return settings
   const times = {
     leaseDurationMs: values['lease-duration'],
     renewDeadlineMs: values['renew-deadline'],

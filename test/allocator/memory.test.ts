@@ -263,12 +263,17 @@ t.test('the command line', async (t) => {
   t.match(read('--webhook-port=443', '--v=5', '--readiness-addr', '0'), {
     value: { config: { warnings: [/webhook-port/, /--v/, /readiness-addr/] } },
   })
+  t.match(read('--adopt=class', '--compat', 'kube-vip,metallb'), {
+    value: { config: { settings: { adopt: 'class', compat: ['metallb', 'kube-vip'], exclude: [] } } },
+  })
   t.match(read('--help'), { value: { verb: 'help', text: /--metrics-addr/ } })
   t.match(read('version'), { value: { verb: 'version' } })
   const errors: readonly [string[], RegExp][] = [
     [['--metrics-adr=:1'], /--metrics-adr.*--metrics-addr/],
     [['--metrics-addr=nonsense'], /^--metrics-addr: /],
     [['--lease-duration=1s'], /--renew-deadline.*--lease-duration/],
+    [['--adopt=all'], /--adopt/],
+    [['--compat=cilium'], /^--compat is "cilium"; it may name metallb and kube-vip/],
     [['run'], /unexpected word "run"/],
   ]
   for (const [argv, message] of errors) t.match(read(...argv), { ok: false, error: message }, argv.join(' '))
