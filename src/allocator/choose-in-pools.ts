@@ -8,12 +8,13 @@ import type { NearMiss, Refusal } from '../policy/refusal.ts'
 import type { Choice, ChoiceFacts, Slot } from './choose.ts'
 import { openPool } from './choose-named.ts'
 import { findFree } from './find-free.ts'
+import { isContested } from './fitness.ts'
 import { byAddress } from './ledger.ts'
 import { overQuota } from './quota.ts'
 import { serviceKey } from './service-key.ts'
 import { sharingRefusal } from './sharing.ts'
 
-const refused = (refusal: Refusal): Choice => ({ kind: 'refused', refusal })
+const refused = (refusal: Refusal, others: readonly Refusal[] = []): Choice => ({ kind: 'refused', refusal, others })
 
 /** Chooses in the pools that the Service names, else in those that it is bound to, else in the default one. */
 export function chooseInPools(slot: Slot, facts: ChoiceFacts): Choice {
@@ -89,15 +90,18 @@ function nearMisses(pools: readonly Pool[]): readonly NearMiss[] {
 }
 
 /** An address of these pools that a Service with the same key holds: the lowest that it can be shared on. */
-function sharedByKey(pools: readonly Pool[], { wish, own, family }: Slot, { ledger }: ChoiceFacts): Choice | undefined {
+function sharedByKey(pools: readonly Pool[], slot: Slot, { ledger }: ChoiceFacts): Choice | undefined {
+  const { wish, own, family } = slot
   if (wish.sharing === undefined) return undefined
   for (const holding of [...ledger.sharedBy(wish.sharing)].toSorted(byAddress)) {
     const pool = pools.find(({ name }) => name === holding.claim.spec.eip)
     if (pool === undefined || (family !== undefined && holding.ip.family !== family) || !poolGives(pool, holding.ip)) continue
     const keptFor = pool.reservations.get(holding.address)
     const isKept = keptFor !== undefined && serviceKey(keptFor) !== serviceKey(own)
-    const hasRoom = holding.claim.spec.holders.length < HOLDERS_MAX
-    if (!isKept && hasRoom && sharingRefusal(own, holding) === undefined) {
+    const hasRoom = holding.claim.spec.holders.length < HOLDERS_MAX && !isContested(holding)
+    const isOurs = holding.claim.spec.holders.some(({ namespace }) => namespace === own.namespace)
+    const isInQuota = isOurs || overQuota(pool, slot, ledger) === undefined
+    if (!isKept && hasRoom && isInQuota && sharingRefusal(own, holding) === undefined) {
       return { kind: 'chosen', pool, ip: holding.ip, beside: holding, from: 'shared' }
     }
   }
@@ -116,7 +120,7 @@ function freeIn({ pools, refusals }: Found, slot: Slot, facts: ChoiceFacts): Cho
     else others.push(obstacle)
   }
   const exhausted: Refusal = { code: 'PoolExhausted', pools: full, ...(slot.family && { family: slot.family }) }
-  return refused(full.length > 0 ? exhausted : (worstOf(others) ?? refusals[0] ?? exhausted))
+  return refused(full.length > 0 ? exhausted : (worstOf(others) ?? refusals[0] ?? exhausted), [...others, ...refusals])
 }
 
 /** A quota says more than a pool of another family does. Several quotas are told as one. */

@@ -6,12 +6,15 @@ import { isPermitted } from '../policy/pool-match.ts'
 import { isBuggy, poolContains, poolGives } from '../policy/pool-ranges.ts'
 import type { Refusal } from '../policy/refusal.ts'
 import type { Choice, ChoiceFacts, Slot } from './choose.ts'
+import { contestedUntil } from './knowledge/set-aside.ts'
 import type { PoolState } from './pools.ts'
 import { overQuota } from './quota.ts'
 import { serviceKey } from './service-key.ts'
 import { sharingRefusal } from './sharing.ts'
 
-const refused = (refusal: Refusal): Choice => ({ kind: 'refused', refusal })
+type Refused = Extract<Choice, { kind: 'refused' }>
+
+const refused = (refusal: Refusal, others: readonly Refusal[] = []): Refused => ({ kind: 'refused', refusal, others })
 
 /** The pool, when new addresses may be taken from it; else why not. */
 export function openPool(name: string, state: PoolState | undefined): Pool | Refusal {
@@ -25,7 +28,7 @@ export function openPool(name: string, state: PoolState | undefined): Pool | Ref
 /** Chooses exactly this address, or says why not. */
 export function chooseNamedAddress(ip: Ip, slot: Slot, facts: ChoiceFacts): Choice {
   const pool = slot.wish.eips.length === 0 ? poolWith(ip, facts) : namedPoolWith(ip, slot.wish.eips, facts)
-  if ('code' in pool) return refused(pool)
+  if ('kind' in pool) return pool
   if (pool.enforceNamespaces && facts.namespace === undefined) return { kind: 'unknown-namespace' }
   const holding = facts.ledger.at(ip)
   const isJoining = holding?.claim.spec.holders.some(({ namespace }) => namespace === slot.own.namespace) === true
@@ -37,21 +40,24 @@ export function chooseNamedAddress(ip: Ip, slot: Slot, facts: ChoiceFacts): Choi
   return { kind: 'chosen', pool, ip, from: 'request', ...(holding && { beside: holding }) }
 }
 
-function poolWith(ip: Ip, { pools }: ChoiceFacts): Pool | Refusal {
+function poolWith(ip: Ip, { pools }: ChoiceFacts): Pool | Refused {
   const pool = pools.containing(ip)
-  if (pool === undefined) return { code: 'AddressInNoPool', address: formatIp(ip) }
-  return openPool(pool.name, { kind: 'active', pool })
+  if (pool === undefined) return refused({ code: 'AddressInNoPool', address: formatIp(ip) })
+  const state = openPool(pool.name, { kind: 'active', pool })
+  return 'code' in state ? refused(state) : state
 }
 
-/** Of the Eips that the Service names, the one that has the address; else what the first of them says. */
-function namedPoolWith(ip: Ip, eips: readonly string[], { pools }: ChoiceFacts): Pool | Refusal {
+/** Of the Eips that the Service names, the one that has the address; else what each of them says, the first foremost. */
+function namedPoolWith(ip: Ip, eips: readonly string[], { pools }: ChoiceFacts): Pool | Refused {
   const states = eips.map((name) => openPool(name, pools.get(name)))
   const found = states.find((state) => !('code' in state) && poolContains(state, ip))
-  const [first] = states
-  if (found !== undefined || first === undefined) return found ?? { code: 'AddressInNoPool', address: formatIp(ip) }
-  if ('code' in first) return first
-  const range = [first.spec.address, ...(first.spec.addresses ?? [])].join(',')
-  return { code: 'AddressOutsidePool', address: formatIp(ip), pool: first.name, range }
+  if (found !== undefined && !('code' in found)) return found
+  const [first, ...others] = states.map((state) => ('code' in state ? state : outside(ip, state)))
+  return refused(first ?? { code: 'AddressInNoPool', address: formatIp(ip) }, others)
+}
+
+function outside(ip: Ip, { name, spec }: Pool): Refusal {
+  return { code: 'AddressOutsidePool', address: formatIp(ip), pool: name, range: [spec.address, ...(spec.addresses ?? [])].join(',') }
 }
 
 /** What of the Eip and of the network stands against the address, whoever has it. */
@@ -83,6 +89,9 @@ function freeObstacle(ip: Ip, { ledger, obstacles }: ChoiceFacts): Refusal | und
 
 function holderObstacle(holding: NonNullable<Slot['replacing']>, { own }: Slot): Refusal | undefined {
   const { holders } = holding.claim.spec
+  // Also for the Service's own claim: nothing new comes to an address that somebody else uses.
+  const until = contestedUntil(holding.claim)
+  if (until !== undefined) return { code: 'AddressConflict', address: holding.address, until }
   if (holders.length < HOLDERS_MAX) return sharingRefusal(own, holding)
   return { code: 'AddressTaken', address: holding.address, by: holders.map(serviceKey).join(';') }
 }

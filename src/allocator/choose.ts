@@ -10,6 +10,7 @@ import { chooseInPools } from './choose-in-pools.ts'
 import { chooseNamedAddress } from './choose-named.ts'
 import { type Holding, holderOf, type LedgerView } from './ledger.ts'
 import type { PoolBook } from './pools.ts'
+import { overQuota } from './quota.ts'
 import { shownAddresses, type Wish, wishedAddress } from './request.ts'
 import { serviceKey } from './service-key.ts'
 import { sharingRefusal } from './sharing.ts'
@@ -54,7 +55,8 @@ export type ChoiceReason = 'status' | 'request' | 'reservation' | 'shared' | 'fr
 export type Choice =
   /** With `beside`, the address is held already and gets one more holder; without, it is claimed. */
   | { readonly kind: 'chosen'; readonly pool: Pool; readonly ip: Ip; readonly beside?: Holding; readonly from: ChoiceReason }
-  | { readonly kind: 'refused'; readonly refusal: Refusal }
+  /** `others`: what other Eips that the Service may use say. The end of any of these refusals ends the wait. */
+  | { readonly kind: 'refused'; readonly refusal: Refusal; readonly others?: readonly Refusal[] }
   /** The labels of the Namespace are needed and not known yet. */
   | { readonly kind: 'unknown-namespace' }
 
@@ -83,7 +85,8 @@ function readopt(slot: Slot, facts: ChoiceFacts): Choice | undefined {
   return undefined
 }
 
-function readoptOne(ip: Ip, isRecorded: boolean, { wish, own, family }: Slot, facts: ChoiceFacts): Choice | undefined {
+function readoptOne(ip: Ip, isRecorded: boolean, slot: Slot, facts: ChoiceFacts): Choice | undefined {
+  const { wish, own, family } = slot
   if (family !== undefined && ip.family !== family) return undefined
   const asked = wishedAddress(wish, family)
   if (asked !== undefined && (asked.family !== ip.family || asked.value !== ip.value)) return undefined
@@ -93,6 +96,8 @@ function readoptOne(ip: Ip, isRecorded: boolean, { wish, own, family }: Slot, fa
   const holding = facts.ledger.at(ip)
   // What it holds was looked at before, and is to be replaced.
   if (holding !== undefined && holderOf(holding, own.uid) !== undefined) return undefined
+  const isJoining = holding?.claim.spec.holders.some(({ namespace }) => namespace === own.namespace) === true
+  if (!isRecorded && !isJoining && overQuota(pool, slot, facts.ledger) !== undefined) return undefined
   if (holding === undefined) return facts.ledger.isTaken(ip) ? undefined : { kind: 'chosen', pool, ip, from: 'status' }
   const isFull = holding.claim.spec.holders.length >= HOLDERS_MAX
   // Nobody comes to share an address without having asked for it.

@@ -35,7 +35,7 @@ export type Decision =
   | { readonly kind: 'join'; readonly holding: Holding; readonly spec: AddressClaimSpec; readonly from: ChoiceReason }
   /** Bring this claim up to date with its Eip and its Service, then ask again. */
   | { readonly kind: 'amend'; readonly holding: Holding; readonly spec: AddressClaimSpec }
-  /** Patch the Service if it differs, then let go of `drop`. With refusals, the Service waits for what any of them names. */
+  /** Patch the Service if it differs, then let go of `drop`. With refusals, the Service waits for what any of them names, or of `others`. */
   | {
       readonly kind: 'settle'
       /** What the Service shows afterwards, the address of its primary family first. */
@@ -43,6 +43,7 @@ export type Decision =
       readonly desired: DesiredService
       readonly drop: readonly Holding[]
       readonly refusals: readonly Refusal[]
+      readonly others: readonly Refusal[]
     }
   /** The watch has not shown the Namespace of the Service yet. */
   | { readonly kind: 'await-namespace' }
@@ -54,7 +55,7 @@ export function decide(facts: Facts): Decision {
   const ownership = ownershipOf(facts, held)
   if (ownership.kind === 'not-ours') return letGo(service, held, ownership.reason)
   const wish = readWish(service, facts.settings.compat)
-  if (!wish.ok) return settle(facts, ownership, held, { keep: onePerFamily(held, service), refusals: [wish.error] })
+  if (!wish.ok) return settle(facts, ownership, held, { keep: onePerFamily(held, service), refusals: [wish.error], others: [] })
   return obtain({ facts, ownership, wish: wish.value, own: toHolder(service, wish.value.sharing), held })
 }
 
@@ -132,7 +133,7 @@ function obtain(task: Task): Decision {
   const { wish, own } = task
   const places = (wish.families.length === 0 ? [undefined] : wish.families).map((family) => placeOf(family, task))
   if (places.some(({ choice }) => choice?.kind === 'unknown-namespace')) return { kind: 'await-namespace' }
-  const refusals = places.flatMap(({ choice, family }) => (choice?.kind === 'refused' ? [told(choice.refusal, family, task)] : []))
+  const refusals = places.flatMap((place) => told(place, task))
   const isIncomplete = wish.required && refusals.length > 0
   for (const { choice } of places) {
     if (choice?.kind !== 'chosen') continue
@@ -143,17 +144,20 @@ function obtain(task: Task): Decision {
     return { kind: 'claim', name: claimName(ip), spec: claimSpec(own, pool, ip), from }
   }
   const kept = places.flatMap(({ keep }) => keep ?? [])
-  return maintain(task, isIncomplete ? kept.filter((holding) => isShown(holding, task.facts.service)) : kept, refusals)
+  const others = places.flatMap(({ choice }) => (choice?.kind === 'refused' ? (choice.others ?? []) : []))
+  return maintain(task, { keep: isIncomplete ? kept.filter((holding) => isShown(holding, task.facts.service)) : kept, refusals, others })
 }
 
-/** A refusal of one family of two says which. */
-function told(refusal: Refusal, family: Family | undefined, { wish }: Task): Refusal {
-  if (family === undefined || wish.families.length < 2) return refusal
-  return { code: 'DualStackIncomplete', family, required: wish.required, because: refusal }
+/** The refusal of a place. Where the Service lacks one family of two, it says which; where it has an unwanted one, the wish is not met. */
+function told({ choice, family, keep }: Place, { wish }: Task): readonly Refusal[] {
+  if (choice?.kind !== 'refused') return []
+  const { refusal } = choice
+  if (family === undefined || keep !== undefined || wish.families.length < 2) return [refusal]
+  return [{ code: 'DualStackIncomplete', family, required: wish.required, because: refusal }]
 }
 
 /** Amends the claims that are to stay, then settles. */
-function maintain(task: Task, keep: readonly Holding[], refusals: readonly Refusal[]): Decision {
+function maintain(task: Task, { keep, refusals, others }: Outcome): Decision {
   const { facts, ownership, own, held } = task
   const deleted: Refusal[] = []
   for (const holding of keep) {
@@ -162,15 +166,16 @@ function maintain(task: Task, keep: readonly Holding[], refusals: readonly Refus
     if (spec !== undefined) return { kind: 'amend', holding, spec }
     if (home.kind === 'gone') deleted.push({ code: 'PoolDeleted', pool: home.eip, held: holding.address })
   }
-  return settle(facts, ownership, held, { keep, refusals: [...refusals, ...deleted] })
+  return settle(facts, ownership, held, { keep, refusals: [...refusals, ...deleted], others })
 }
 
 interface Outcome {
   readonly keep: readonly Holding[]
   readonly refusals: readonly Refusal[]
+  readonly others: readonly Refusal[]
 }
 
-function settle(facts: Facts, ownership: Ours, held: readonly Holding[], { keep, refusals }: Outcome): Decision {
+function settle(facts: Facts, ownership: Ours, held: readonly Holding[], { keep, refusals, others }: Outcome): Decision {
   const desired = keep.length === 0 ? desiredWithout(facts.service, refusals[0]) : desiredWithAddresses(facts, ownership, keep, refusals)
-  return { kind: 'settle', keep, desired, drop: held.filter((holding) => !keep.includes(holding)), refusals }
+  return { kind: 'settle', keep, desired, drop: held.filter((holding) => !keep.includes(holding)), refusals, others }
 }

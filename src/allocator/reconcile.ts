@@ -7,7 +7,7 @@ import { explainRefusal, type Refusal, type RefusalCode } from '../policy/refusa
 import { type ClaimWriter, type ClaimWriterOptions, createClaimWriter, type Outcome, type Run } from './claims/reconcile.ts'
 import { type Decision, decide } from './decide.ts'
 import { serviceKey } from './service-key.ts'
-import { type DesiredService, type ServicePatch, servicePatch } from './service-status.ts'
+import { type DesiredService, type ServicePatch, servicePatch, versionPatch } from './service-status.ts'
 import type { ServiceRef } from './store.ts'
 import { timestamp } from './timestamp.ts'
 import type { Waiters } from './waiters.ts'
@@ -50,26 +50,23 @@ export function createServiceReconcile(options: ServiceReconcileOptions): (key: 
 
 /** One decision carried out. */
 function createActions(options: ServiceReconcileOptions, claims: ClaimWriter) {
-  const { waiters, logger } = options
+  const { waiters } = options
   const write = createServiceWriter(options)
 
   async function settle(run: Run, decision: Extract<Decision, { kind: 'settle' }>): Promise<Outcome> {
-    const { key, service } = run
-    const { refusals, desired, drop, keep } = decision
+    const { service } = run
+    const { refusals, others, desired, drop, keep } = decision
     // Before anything is awaited: what happens meanwhile must find us in the line.
-    waitFor(waiters, run, refusals)
+    waitFor(waiters, run, [...refusals, ...others])
     if ((await claims.confirm(run, keep)) === 'again') return 'again'
-    const written = await write(service, desired)
+    const written = await write(service, desired, drop.length > 0)
     if (written === 'conflict') return 'again'
-    claims.settled(keep)
+    claims.settled(run, keep)
     const [refusal] = refusals
-    if (written === 'answered' && refusal !== undefined) {
-      const { reason, eventReason, message } = explainRefusal(refusal)
-      logger.info(`refused: ${message}`, { service: key, reason })
-      options.onRefused(reason)
-      options.events.record(service, { type: 'Warning', reason: eventReason, message })
-    }
-    return claims.drop(service, drop)
+    if (written === 'answered' && refusal !== undefined) announceRefusal(options, run, refusal)
+    const dropped = await claims.drop(service, drop)
+    // Holding nothing, it may not be ours any more: a setting is not taken to Services that hold an address.
+    return keep.length === 0 && drop.length > 0 ? 'again' : dropped
   }
 
   async function perform(run: Run, decision: Decision): Promise<Outcome> {
@@ -90,7 +87,7 @@ function createActions(options: ServiceReconcileOptions, claims: ClaimWriter) {
       case 'settle':
         return settle(run, decision)
       case 'release': {
-        const written = await write(service, decision.desired)
+        const written = await write(service, decision.desired, decision.drop.length > 0)
         if (written === 'conflict') return 'again'
         const dropped = await claims.drop(service, decision.drop)
         // The next step leaves it alone and says why: an Eip or a setting may make it ours again.
@@ -102,13 +99,22 @@ function createActions(options: ServiceReconcileOptions, claims: ClaimWriter) {
   return perform
 }
 
+function announceRefusal({ logger, onRefused, events }: ServiceReconcileOptions, { key, service }: Run, refusal: Refusal): void {
+  const { reason, eventReason, message } = explainRefusal(refusal)
+  logger.info(`refused: ${message}`, { service: key, reason })
+  onRefused(reason)
+  events.record(service, { type: 'Warning', reason: eventReason, message })
+}
+
 /** Puts a refused Service in the lines of everything that any of its refusals names. */
 function waitFor(waiters: Waiters, { key, service }: Run, refusals: readonly Refusal[]): void {
   const [first] = refusals
   if (first === undefined) return
   // Other labels of its namespace may bind it to other pools, whatever stood against it here.
   const onNamespace = { on: 'namespace', namespace: service.metadata.namespace ?? '' } as const
-  waiters.wait(key, first.code, [...refusals.flatMap((refusal) => explainRefusal(refusal).wakesOn), onNamespace])
+  // A change of any Eip may make another reason the true one: an overlap begins, the default Eip that adopted the Service goes.
+  const onPools = { on: 'any-pool' } as const
+  waiters.wait(key, first.code, [...refusals.flatMap((refusal) => explainRefusal(refusal).wakesOn), onNamespace, onPools])
 }
 
 /** Claims of Services of a name that are gone. Unless a watch saw the end, it is asked for: a watch may be behind another process. */
@@ -136,7 +142,10 @@ function createOrphanRelease({ knowledge, store }: ServiceReconcileOptions, clai
 /** `answered`: what it says about its addresses is new. */
 type Written = 'answered' | 'patched' | 'unchanged' | 'conflict' | 'gone'
 
-/** Patches a Service to what is desired, and says so where it matters to people. */
+/**
+ * Patches a Service to what is desired, and says so where it matters to people. With `isDropping` it always writes: a claim may be deleted
+ * only under a new version of its Service, so that a late writer who knows the former one cannot show the address any more.
+ */
 function createServiceWriter({ knowledge, store, events, clock, logger }: ServiceReconcileOptions) {
   function announce(service: ServiceObject, patch: ServicePatch): void {
     const given = patch.status?.loadBalancer?.ingress ?? []
@@ -145,8 +154,8 @@ function createServiceWriter({ knowledge, store, events, clock, logger }: Servic
     logger.info(`gave ${addresses}`, { service: serviceKey(service.metadata) })
     events.record(service, { type: 'Normal', reason: 'AssignIP', message: `success to assign ip: ${addresses}` })
   }
-  return async (service: ServiceObject, desired: DesiredService): Promise<Written> => {
-    const patch = servicePatch(service, desired, timestamp(clock))
+  return async (service: ServiceObject, desired: DesiredService, isDropping: boolean): Promise<Written> => {
+    const patch = servicePatch(service, desired, timestamp(clock)) ?? (isDropping ? versionPatch(service) : undefined)
     if (patch === undefined) return 'unchanged'
     const ref: ServiceRef = { namespace: service.metadata.namespace ?? '', name: service.metadata.name }
     try {

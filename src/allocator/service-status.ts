@@ -1,6 +1,6 @@
 /** What we write on a Service, and the one PATCH of its status subresource that makes it so. */
 import type { Condition, ServiceObject } from '../api/core-objects.ts'
-import { ALLOCATED_CONDITION, EIP_NAME, LAYER2_NODE, ORIGINAL_FINALIZER } from '../api/service-annotations.ts'
+import { ALLOCATED_CONDITION, DECIDED_ON, EIP_NAME, LAYER2_NODE, ORIGINAL_FINALIZER } from '../api/service-annotations.ts'
 
 /** Everything of ours on a Service. What is absent here is taken off, unless said otherwise. */
 export interface DesiredService {
@@ -83,6 +83,11 @@ function changes(
   const entries = Object.entries(wanted).filter(([key, value]) => current?.[key] !== value)
   return entries.length === 0 ? undefined : Object.fromEntries(entries.map(([key, value]) => [key, value ?? null]))
 }
+
+/** Makes a new version of a Service that says the same: the annotation names the one before. */
+export const versionPatch = ({ metadata: { resourceVersion, uid } }: ServiceObject): ServicePatch => ({
+  metadata: { resourceVersion, uid, annotations: { [DECIDED_ON]: resourceVersion } },
+})
 
 function statusChange(service: ServiceObject, desired: DesiredService, now: string): ServicePatch['status'] {
   const ingress = ingressChange(service, desired.ingress)

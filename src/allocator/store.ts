@@ -60,7 +60,8 @@ export function createStore(client: ApiClient, signal: AbortSignal): Store {
     },
     async touchClaim({ claim }, now) {
       const { name, uid, resourceVersion } = claim.metadata
-      const patch = { metadata: { uid, resourceVersion, annotations: { [RETURNED_AT]: now } } }
+      // With the version before it: a value that stood there already would make no new one.
+      const patch = { metadata: { uid, resourceVersion, annotations: { [RETURNED_AT]: `${now} after ${resourceVersion}` } } }
       return projectClaim(await patchObject<Received>(client, ADDRESS_CLAIMS, { name }, patch, { type: 'merge', ...call }))
     },
     deleteClaim({ claim }) {

@@ -17,6 +17,8 @@ export const PROTOCOL = 'protocol.openelb.kubesphere.io/v1alpha1'
 export const ADDRESSES = 'openelb.io/addresses'
 /** Service annotation: Services with the same value may share an address (ports and traffic policy permitting). */
 export const ALLOW_SHARED_IP = 'openelb.io/allow-shared-ip'
+/** Service annotation, written by us in rare races: the version of the Service on which a claim was given up. */
+export const DECIDED_ON = 'openelb.io/decided-on'
 /** Prefixes of MetalLB's annotations, the current one first, and that of kube-vip's. Read only where the settings name them. */
 export const METALLB = ['metallb.io', 'metallb.universe.tf'] as const
 export const KUBE_VIP = 'kube-vip.io'

@@ -7,7 +7,7 @@ import { createWaiters } from '../../src/allocator/waiters.ts'
 import type { AddressClaimObject } from '../../src/api/address-claim.ts'
 import type { ConfigMapObject, NamespaceObject, NodeObject, ServiceObject } from '../../src/api/core-objects.ts'
 import type { EipObject } from '../../src/api/eip.ts'
-import { PROTOCOL } from '../../src/api/service-annotations.ts'
+import { DECIDED_ON, PROTOCOL } from '../../src/api/service-annotations.ts'
 import { ApiError } from '../../src/kube/client.ts'
 import { silentLogger } from '../../src/runtime/logger.ts'
 import { claim, eip, service } from '../support/allocator-objects.ts'
@@ -101,7 +101,13 @@ t.test('whatever is refused is looked at again when its namespace has other labe
 
 t.test('a Service that is released says why it is left alone, so that the next default Eip finds it', async (t) => {
   const deleted: string[] = []
-  const { sources, knowledge, left, events, reconcile } = worldOf(service('s', { optIn: false }), {
+  const of = service('s', { optIn: false })
+  const { sources, knowledge, left, events, reconcile } = worldOf(of, {
+    async patchService(_ref, { metadata, status }) {
+      t.same([metadata.annotations, status], [{ [DECIDED_ON]: '1' }, undefined], 'nothing else to say, and a new version all the same')
+      t.same(deleted, [], 'before the claim is deleted')
+      return version(of, '2')
+    },
     async deleteClaim({ address }) {
       deleted.push(address)
       return 'deleted'

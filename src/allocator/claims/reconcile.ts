@@ -44,29 +44,33 @@ const createRefresh =
   }
 
 /** Creates, amends and deletes claims, each by compare-and-swap; a lost race is an answer, and the ledger learns who won. */
-export const createClaimWriter = (options: ClaimWriterOptions, ours: Ours = new Set()) => ({
+export const createClaimWriter = (options: ClaimWriterOptions, ours: Ours = new Map()) => ({
   create: createCreation(options, ours),
   ...createAmendments(options, ours),
   ...createReleases(options, ours),
 })
 
 /**
- * uids of claims that this process made or touched since it last wanted to be rid of them, and that are not on show yet: nobody else can
- * have decided to delete the version that is stored.
+ * The claims that this process made or touched since it last wanted to be rid of them, and that are not on show yet, with the version of
+ * the Service that it knew then. Whoever drops a claim writes the Service first, so for that version of the Service nobody else can have
+ * decided to delete the version of the claim that is stored.
  */
-type Ours = Set<string>
+type Ours = Map<string, string>
+
+const ourKey = (claim: AddressClaimObject, { metadata }: { readonly metadata: { readonly uid?: string } }): string =>
+  `${claim.metadata.uid} ${metadata.uid}`
 
 export type ClaimWriter = ReturnType<typeof createClaimWriter>
 
 function createCreation(options: ClaimWriterOptions, ours: Ours) {
   const { knowledge, store, logger } = options
   const refresh = createRefresh(options)
-  return async function create({ key }: Run, { name, spec, from }: Extract<Decision, { kind: 'claim' }>): Promise<Outcome> {
+  return async function create({ key, service }: Run, { name, spec, from }: Extract<Decision, { kind: 'claim' }>): Promise<Outcome> {
     const ip = parseClaimName(name)
     if (!ip.ok || !knowledge.ledger.reserve(ip.value)) return 'again'
     try {
       const claim = await store.createClaim(name, spec)
-      ours.add(claim.metadata.uid)
+      ours.set(ourKey(claim, service), service.metadata.resourceVersion)
       knowledge.noteClaim(claim)
       logger.info(`claimed ${spec.address} of Eip ${spec.eip}`, { service: key, from })
     } catch (error) {
@@ -87,8 +91,8 @@ function createCreation(options: ClaimWriterOptions, ours: Ours) {
 function createAmendments(options: ClaimWriterOptions, ours: Ours) {
   const { knowledge, store, logger } = options
   const refresh = createRefresh(options)
-  const note = (claim: AddressClaimObject): void => {
-    ours.add(claim.metadata.uid)
+  const note = ({ service }: Run, claim: AddressClaimObject): void => {
+    ours.set(ourKey(claim, service), service.metadata.resourceVersion)
     knowledge.noteClaim(claim)
   }
 
@@ -98,7 +102,7 @@ function createAmendments(options: ClaimWriterOptions, ours: Ours) {
     said: string,
   ): Promise<Outcome> {
     try {
-      note(await store.amendClaim(holding, spec))
+      note(run, await store.amendClaim(holding, spec))
       logger.info(said, { service: run.key, eip: spec.eip, protocol: spec.protocol })
       return 'again'
     } catch (error) {
@@ -113,9 +117,10 @@ function createAmendments(options: ClaimWriterOptions, ours: Ours) {
    */
   async function confirm(run: Run, keep: readonly Holding[]): Promise<Outcome> {
     for (const holding of keep) {
-      if (isShown(holding, run.service) || ours.has(holding.claim.metadata.uid)) continue
+      const isOurs = ours.get(ourKey(holding.claim, run.service)) === run.service.metadata.resourceVersion
+      if (isShown(holding, run.service) || isOurs) continue
       try {
-        note(await store.touchClaim(holding, timestamp(options.clock)))
+        note(run, await store.touchClaim(holding, timestamp(options.clock)))
         return 'again'
       } catch (error) {
         if (!isConflict(error) && !isNotFound(error)) throw error
@@ -126,8 +131,8 @@ function createAmendments(options: ClaimWriterOptions, ours: Ours) {
   }
 
   /** Their addresses are on show. */
-  const settled = (keep: readonly Holding[]): void => {
-    for (const { claim } of keep) ours.delete(claim.metadata.uid)
+  const settled = ({ service }: Run, keep: readonly Holding[]): void => {
+    for (const { claim } of keep) ours.delete(ourKey(claim, service))
   }
 
   return { amend, confirm, settled }
@@ -141,7 +146,7 @@ function createReleases(options: ClaimWriterOptions, ours: Ours) {
   async function release(holding: Holding, of: EventSubject): Promise<Outcome> {
     const others = holding.claim.spec.holders.filter((holder) => holder.uid !== of.metadata.uid)
     // The request may arrive late, whatever becomes of it here.
-    ours.delete(holding.claim.metadata.uid)
+    ours.delete(ourKey(holding.claim, of))
     try {
       if (others.length > 0) {
         const spec = { ...holding.claim.spec, service: holdersText(others), holders: others }

@@ -85,7 +85,10 @@ const refuse = (status: number, reason: string): never => {
 }
 
 /** The stored object, if it is the version that the request names. */
-function precondition<T extends { readonly metadata: ObjectMeta }>(stored: T | undefined, named: { uid: string; resourceVersion: string }): T {
+function precondition<T extends { readonly metadata: ObjectMeta }>(
+  stored: T | undefined,
+  named: { uid: string; resourceVersion: string },
+): T {
   if (stored === undefined) return refuse(404, 'NotFound')
   const { uid, resourceVersion } = stored.metadata
   return uid === named.uid && resourceVersion === named.resourceVersion ? stored : refuse(409, 'Conflict')
@@ -142,7 +145,10 @@ export function patchService(api: Api, { namespace, name }: ServiceRef, patch: S
 
 function patchedStatus({ status }: ServiceObject, { status: patch }: ServicePatch): NonNullable<ServiceObject['status']> {
   const loadBalancer = patch?.loadBalancer
-  const ingress = loadBalancer === undefined ? status?.loadBalancer?.ingress : loadBalancer.ingress?.map((entry) => ({ ...entry, ipMode: 'VIP' as const }))
+  const ingress =
+    loadBalancer === undefined
+      ? status?.loadBalancer?.ingress
+      : loadBalancer.ingress?.map((entry) => ({ ...entry, ipMode: 'VIP' as const }))
   const changed = patch?.conditions ?? []
   const kept = (status?.conditions ?? []).filter(({ type }) => !changed.some((other) => other.type === type))
   const conditions = [...kept, ...changed.flatMap((condition): Condition[] => ('$patch' in condition ? [] : [condition]))]

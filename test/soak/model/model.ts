@@ -14,7 +14,21 @@ import type { ServiceObject } from '../../../src/api/core-objects.ts'
 import { LAYER2_NODE, LOAD_BALANCER_CLASS, OPT_IN } from '../../../src/api/service-annotations.ts'
 import type { Api, Change } from './api.ts'
 import type { Intent, Process } from './process.ts'
-import { against, besides, type Facts, factsOf, familyOf, heldBy, keyOf, reservedFor, shownBy, usesSamePort, type View, wishOf } from './rules.ts'
+import {
+  against,
+  besides,
+  type Facts,
+  factsOf,
+  familyOf,
+  heldBy,
+  keyOf,
+  type PoolView,
+  reservedFor,
+  shownBy,
+  usesSamePort,
+  type View,
+  wishOf,
+} from './rules.ts'
 
 export interface Model {
   /** What broke; empty while everything holds. */
@@ -26,8 +40,14 @@ export interface Model {
 
 type Settings = View['settings']
 const settingsIn = (settings: Iterable<{ readonly data?: Settings }>): Settings => [...settings][0]?.data ?? {}
-const addressesOf = (nodes: View['eips'] | Iterable<{ readonly status?: { readonly addresses?: readonly { readonly address: string }[] } }>) =>
-  new Set([...(nodes as Iterable<{ readonly status?: { readonly addresses?: readonly { readonly address: string }[] } }>)].flatMap(({ status }) => status?.addresses ?? []).map(({ address }) => address))
+const addressesOf = (
+  nodes: View['eips'] | Iterable<{ readonly status?: { readonly addresses?: readonly { readonly address: string }[] } }>,
+) =>
+  new Set(
+    [...(nodes as Iterable<{ readonly status?: { readonly addresses?: readonly { readonly address: string }[] } }>)]
+      .flatMap(({ status }) => status?.addresses ?? [])
+      .map(({ address }) => address),
+  )
 
 /** What is stored. */
 export const storedView = (api: Api, nowMs: number): View => ({
@@ -69,11 +89,11 @@ export const staysOurs = ({ metadata, spec }: ServiceObject): boolean =>
 
 /** The Eip that a claim counts for, as a Service that names its Eips has it. */
 export function homeOf({ spec }: AddressClaimObject, facts: Facts): { readonly name: string; readonly evicts: boolean } {
-  const named = [...facts.view.eips].find(({ metadata }) => metadata.name === spec.eip && metadata.deletionTimestamp === undefined)
-  const holder = facts.pools.find(({ addresses, deleting }) => addresses.has(spec.address) && !deleting)
-  const own = facts.pools.find(({ name }) => name === spec.eip)
-  const keeps = named !== undefined && (own?.addresses.has(spec.address) === true || own === undefined)
-  const home = keeps ? own : (holder ?? (named === undefined ? undefined : own))
+  const has = ({ addresses, deleting }: PoolView): boolean => !deleting && addresses.has(spec.address)
+  const named = facts.all.find(({ name, deleting }) => name === spec.eip && !deleting)
+  // An Eip that overlaps an older one gives nothing, and takes nothing back that it still has.
+  if (named !== undefined && has(named) && !facts.pools.includes(named)) return { name: named.name, evicts: false }
+  const home = named !== undefined && has(named) ? named : (facts.pools.find(has) ?? named)
   return { name: home?.name ?? spec.eip, evicts: home?.eip.spec.onShrink === 'evict' && !home.gives.has(spec.address) }
 }
 
@@ -101,7 +121,8 @@ export function createModel(api: Api): Model {
     for (const address of now) {
       if (before?.metadata.uid === uid && shownBy(before).includes(address)) continue
       const claim = claimAt.get(address)
-      if (claim?.spec.holders.some((holder) => holder.uid === uid) !== true) fail('held', `${key} (${uid}) shows ${address}, held by ${claim?.spec.service}`)
+      if (claim?.spec.holders.some((holder) => holder.uid === uid) !== true)
+        fail('held', `${key} (${uid}) shows ${address}, held by ${claim?.spec.service}`)
       shownAt.set(address, (shownAt.get(address) ?? new Map()).set(uid, key))
       origins.set(`${uid} ${address}`, { request: requestOf(after), settings: settingsText() })
     }
@@ -113,7 +134,8 @@ export function createModel(api: Api): Model {
     else claimAt.set(address, after)
     const holders = after?.spec.holders ?? []
     for (const [uid, key] of shownAt.get(address) ?? []) {
-      if (!holders.some((holder) => holder.uid === uid)) fail('held', `${key} (${uid}) shows ${address}, held by ${after?.spec.service ?? 'nobody'} from now on`)
+      if (!holders.some((holder) => holder.uid === uid))
+        fail('held', `${key} (${uid}) shows ${address}, held by ${after?.spec.service ?? 'nobody'} from now on`)
     }
     const clash = holders.find((one, at) => holders.slice(at + 1).some((other) => usesSamePort(one, other)))
     if (clash !== undefined) fail('one port', `${clash.namespace}/${clash.name} shares a port on ${address} of ${after?.spec.service}`)
@@ -122,10 +144,16 @@ export function createModel(api: Api): Model {
   function claimSent(process: Process, uid: string, spec: AddressClaimObject['spec'], beside: AddressClaimObject | undefined): void {
     const own = spec.holders.find((holder) => holder.uid === uid)
     const service = own && process.knowledge.service(keyOf(own))
-    if (own === undefined || service?.metadata.uid !== uid) return fail('permitted', `${spec.address} for ${uid}, which is not known`)
+    if (own === undefined || service?.metadata.uid !== uid) {
+      fail('permitted', `${spec.address} for ${uid}, which is not known`)
+      return
+    }
     const facts = factsOf(knownView(process))
     const wish = wishOf(service, facts)
-    if (wish === undefined) return fail('permitted', `${spec.address} for ${keyOf(own)}, which says no readable wish`)
+    if (wish === undefined) {
+      fail('permitted', `${spec.address} for ${keyOf(own)}, which says no readable wish`)
+      return
+    }
     const isNoted = notes.get(process)?.has(`${spec.address} ${keyOf(own)}`) === true
     const reason = isNoted ? undefined : against(service, wish, spec.address, facts)
     if (reason !== undefined) fail('permitted', `${spec.address} for ${keyOf(own)}, but ${reason}`)
@@ -137,7 +165,13 @@ export function createModel(api: Api): Model {
   }
 
   /** Together with what it holds and what is being claimed for it, a namespace stays within its quota; a reservation is beyond it. */
-  function quotaKept(process: Process, { metadata }: ServiceObject, spec: AddressClaimObject['spec'], facts: Facts, beside: AddressClaimObject | undefined): void {
+  function quotaKept(
+    process: Process,
+    { metadata }: ServiceObject,
+    spec: AddressClaimObject['spec'],
+    facts: Facts,
+    beside: AddressClaimObject | undefined,
+  ): void {
     const { namespace = '', uid } = metadata
     const pool = facts.pools.find(({ name }) => name === spec.eip)
     const limit = pool?.eip.spec.quota?.perNamespace
@@ -145,10 +179,13 @@ export function createModel(api: Api): Model {
     if (pool === undefined || limit === undefined || isIn || reservedFor(spec.address, pool) === keyOf(metadata)) return
     const held = [...process.knowledge.ledger.all()].map(({ claim }) => claim)
     const coming = process.requests.flatMap(({ intent, settle }) => (settle !== undefined && intent.kind === 'claim' ? [intent.spec] : []))
-    const claimAt = new Map([...held, ...coming.map((each) => ({ spec: each }) as AddressClaimObject)].map((claim) => [claim.spec.address, claim]))
+    const claimAt = new Map(
+      [...held, ...coming.map((each) => ({ spec: each }) as AddressClaimObject)].map((claim) => [claim.spec.address, claim]),
+    )
     claimAt.delete(spec.address)
     const count = heldBy(namespace, spec.eip, { claimAt }, { uid, family: familyOf(spec.address) })
-    if (count >= limit) fail('permitted', `${spec.address} for ${keyOf(metadata)}, but ${namespace} has ${count} of ${spec.eip} and may have ${limit}`)
+    if (count >= limit)
+      fail('permitted', `${spec.address} for ${keyOf(metadata)}, but ${namespace} has ${count} of ${spec.eip} and may have ${limit}`)
   }
 
   function removalSent(process: Process, key: string, wanted: readonly string[]): void {
@@ -168,7 +205,8 @@ export function createModel(api: Api): Model {
       const isReplaced = wanted.some((other) => familyOf(other) === familyOf(address))
       const isWanted = wish === undefined || wish.families.includes(familyOf(address))
       const isAlone = claim.spec.holders.length === 1
-      if (!isReplaced && isWanted && isAlone && staysOurs(service) && !home.evicts) fail('kept', `${key} loses ${address} and gets nothing for it`)
+      if (!isReplaced && isWanted && isAlone && staysOurs(service) && !home.evicts)
+        fail('kept', `${key} loses ${address} and gets nothing for it`)
     }
   }
 

@@ -1,13 +1,13 @@
 /** One allocator: the real knowledge and the real session, between watches that are late and requests that may get lost. */
 import { createKnowledge, type Knowledge, type Sources, type Watched } from '../../../src/allocator/knowledge.ts'
 import {
-  type Received,
   projectClaim,
   projectEip,
   projectNamespace,
   projectNode,
   projectService,
   projectSettings,
+  type Received,
 } from '../../../src/allocator/projection.ts'
 import { type Session, startSession } from '../../../src/allocator/session.ts'
 import type { Store } from '../../../src/allocator/store.ts'
@@ -16,8 +16,8 @@ import type { Clock, Timer } from '../../../src/runtime/clock.ts'
 import { silentLogger } from '../../../src/runtime/logger.ts'
 import { watchedMap } from '../../support/watched-map.ts'
 import {
-  amendClaim,
   type Api,
+  amendClaim,
   type Change,
   COLLECTIONS,
   type Collection,
@@ -111,7 +111,10 @@ export interface ProcessOptions {
 /** Starts it: everything is listed, and it follows from there. The world calls `follow` at every revision. */
 export function createProcess({ name, api, clock }: ProcessOptions): Process & { follow(change: Change): void } {
   const watched = Object.fromEntries(
-    COLLECTIONS.map((collection) => [collection, watchedMap([...api[collection]].map(([key, object]) => [key, lean(collection, object)] as const))]),
+    COLLECTIONS.map((collection) => [
+      collection,
+      watchedMap([...api[collection]].map(([key, object]) => [key, lean(collection, object)] as const)),
+    ]),
   ) as unknown as Process['watched']
   const queues = Object.fromEntries(COLLECTIONS.map((collection) => [collection, []])) as unknown as Process['queues']
   const knowledge = createKnowledge(watched as unknown as Sources, 'openelb-system', { nowMs: clock.nowMs })
@@ -184,13 +187,16 @@ function storeOf(process: Process, api: Api, onSend: (request: Request, intent: 
     })
   const other = { kind: 'other' } as const
   const read = { kind: 'read' } as const
-  const leanOr = <C extends Collection>(collection: C, object: Objects[C] | undefined) => (object === undefined ? undefined : lean(collection, object))
+  const leanOr = <C extends Collection>(collection: C, object: Objects[C] | undefined) =>
+    object === undefined ? undefined : lean(collection, object)
   return {
     createClaim: (name, spec) =>
       send(`claim ${name} for ${spec.service}`, { kind: 'claim', spec }, () => lean('claims', createClaim(api, name, spec, nowText()))),
     findClaim: (name) => send(`get claim ${name}`, read, () => leanOr('claims', api.claims.get(name))),
     amendClaim: (holding, spec) =>
-      send(`amend ${holding.address} to ${spec.service} of ${spec.eip}`, { kind: 'amend', holding, spec }, () => lean('claims', amendClaim(api, holding, spec))),
+      send(`amend ${holding.address} to ${spec.service} of ${spec.eip}`, { kind: 'amend', holding, spec }, () =>
+        lean('claims', amendClaim(api, holding, spec)),
+      ),
     touchClaim: (holding, now) => send(`touch ${holding.address}`, other, () => lean('claims', touchClaim(api, holding, now))),
     deleteClaim: (holding) => send(`delete ${holding.address}`, other, () => deleteClaim(api, holding)),
     findService: ({ namespace, name }) =>
@@ -199,7 +205,9 @@ function storeOf(process: Process, api: Api, onSend: (request: Request, intent: 
       const key = `${ref.namespace}/${ref.name}`
       const shows = patch.status?.loadBalancer?.ingress?.map(({ ip }) => ip) ?? (patch.status?.loadBalancer === undefined ? '' : 'nothing')
       const reason = patch.status?.conditions?.map((condition) => ('reason' in condition ? condition.reason : 'none'))
-      return send(`patch ${key} ${shows} ${reason ?? ''}`, { kind: 'patch', key, patch }, () => lean('services', patchService(api, ref, patch)))
+      return send(`patch ${key} ${shows} ${reason ?? ''}`, { kind: 'patch', key, patch }, () =>
+        lean('services', patchService(api, ref, patch)),
+      )
     },
     patchEipStatus: (name, status) => send(`status of eip ${name}`, other, () => lean('eips', patchEipStatus(api, name, status))),
     setEipFinalizers: (eip, finalizers) =>

@@ -6,9 +6,25 @@ import type { Family } from '../../../src/addr/ip.ts'
 import type { AddressClaimObject } from '../../../src/api/address-claim.ts'
 import type { Condition, ServiceObject } from '../../../src/api/core-objects.ts'
 import { ALLOCATED_CONDITION } from '../../../src/api/service-annotations.ts'
-import { type Api } from './api.ts'
+import type { Api } from './api.ts'
 import { homeOf, staysOurs, storedView } from './model.ts'
-import { against, available, candidates, type Facts, factsOf, familyOf, heldBy, isFencedOff, isOurs, keyOf, type PoolView, reservedFor, shownBy, type WishView, wishOf } from './rules.ts'
+import {
+  against,
+  available,
+  candidates,
+  type Facts,
+  factsOf,
+  familyOf,
+  heldBy,
+  isFencedOff,
+  isOurs,
+  keyOf,
+  type PoolView,
+  reservedFor,
+  shownBy,
+  type WishView,
+  wishOf,
+} from './rules.ts'
 
 /** Sentences about what is wrong; none when all is well. */
 export function lawsAtRest({ api, nowMs }: { readonly api: Api; readonly nowMs: number }): readonly string[] {
@@ -17,7 +33,8 @@ export function lawsAtRest({ api, nowMs }: { readonly api: Api; readonly nowMs: 
   const broken: string[] = []
   for (const claim of api.claims.values()) {
     for (const holder of claim.spec.holders) {
-      if (api.services.get(keyOf(holder))?.metadata.uid !== holder.uid) broken.push(`leak: ${claim.spec.address} is held by ${keyOf(holder)}, which is gone`)
+      if (api.services.get(keyOf(holder))?.metadata.uid !== holder.uid)
+        broken.push(`leak: ${claim.spec.address} is held by ${keyOf(holder)}, which is gone`)
       heldByUid.set(holder.uid, [...(heldByUid.get(holder.uid) ?? []), claim])
     }
   }
@@ -26,13 +43,14 @@ export function lawsAtRest({ api, nowMs }: { readonly api: Api; readonly nowMs: 
     if (problem !== undefined) broken.push(`${problem} [${keyOf(service.metadata)} ${JSON.stringify(conditionOf(service))}]`)
   }
   for (const { metadata, status } of api.eips.values()) {
-    const count = [...api.claims.values()].filter(({ spec }) => spec.eip === metadata.name).length
+    const count = [...api.claims.values()].filter((claim) => homeOf(claim, facts).name === metadata.name).length
     if ((status?.usage ?? 0) !== count) broken.push(`status: ${metadata.name} says ${status?.usage ?? 0} in use, and ${count} are`)
   }
   return broken
 }
 
-const conditionOf = ({ status }: ServiceObject): Condition | undefined => status?.conditions?.find(({ type }) => type === ALLOCATED_CONDITION)
+const conditionOf = ({ status }: ServiceObject): Condition | undefined =>
+  status?.conditions?.find(({ type }) => type === ALLOCATED_CONDITION)
 
 function problemOf(service: ServiceObject, held: readonly AddressClaimObject[], facts: Facts): string | undefined {
   const holds = held.map(({ spec }) => spec.address).sort()
@@ -56,7 +74,13 @@ function problemOf(service: ServiceObject, held: readonly AddressClaimObject[], 
   return placesOf(service, wish, held, condition, facts)
 }
 
-function placesOf(service: ServiceObject, wish: WishView, held: readonly AddressClaimObject[], condition: Condition, facts: Facts): string | undefined {
+function placesOf(
+  service: ServiceObject,
+  wish: WishView,
+  held: readonly AddressClaimObject[],
+  condition: Condition,
+  facts: Facts,
+): string | undefined {
   const own = (family: Family): AddressClaimObject | undefined => held.find(({ spec }) => familyOf(spec.address) === family)
   const missing = wish.families.filter((family) => {
     const claim = own(family)
@@ -87,16 +111,23 @@ function isTrue(reason: string, service: ServiceObject, wish: WishView, missing:
   const named = wish.eips.flatMap((name) => pools.find((pool) => pool.name === name) ?? [])
   const tried = wish.eips.length > 0 ? named : asked.length > 0 ? around : candidates(service, wish.protocol, facts)
   const gives = ({ gives }: PoolView): boolean => missing.some((family) => [...gives].some((address) => familyOf(address) === family))
-  const isHeldByOthers = (address: string): boolean => claimAt.get(address)?.spec.holders.some(({ uid }) => uid !== service.metadata.uid) === true
+  const isHeldByOthers = (address: string): boolean =>
+    claimAt.get(address)?.spec.holders.some(({ uid }) => uid !== service.metadata.uid) === true
   const isOver = ({ name, eip }: PoolView): boolean =>
-    missing.some((family) => heldBy(service.metadata.namespace ?? '', name, facts, { uid: service.metadata.uid, family }) >= (eip.spec.quota?.perNamespace ?? Infinity))
+    missing.some(
+      (family) =>
+        heldBy(service.metadata.namespace ?? '', name, facts, { uid: service.metadata.uid, family }) >=
+        (eip.spec.quota?.perNamespace ?? Infinity),
+    )
   switch (reason) {
     case 'PoolNotFound':
       return wish.eips.some((name) => !eips.has(name))
     case 'PoolDisabled':
-      return [...named, ...around].some(({ eip }) => eip.spec.disable === true)
+      return [...wish.eips.map((name) => eips.get(name)), ...around.map(({ eip }) => eip)].some((eip) => eip?.spec.disable === true)
     case 'PoolDeleted':
-      return [...wish.eips.map((name) => eips.get(name)), ...around.map(({ eip }) => eip)].some((eip) => eip?.metadata.deletionTimestamp !== undefined)
+      return [...wish.eips.map((name) => eips.get(name)), ...around.map(({ eip }) => eip)].some(
+        (eip) => eip?.metadata.deletionTimestamp !== undefined,
+      )
     case 'PoolOverlap':
       return wish.eips.some((name) => eips.has(name) && !pools.some((pool) => pool.name === name))
     case 'PoolExhausted':
@@ -110,7 +141,7 @@ function isTrue(reason: string, service: ServiceObject, wish: WishView, missing:
     case 'QuotaExceeded':
       return tried.some(isOver)
     case 'FamilyMismatch':
-      return tried.some((pool) => !gives(pool))
+      return tried.some((pool) => missing.some((family) => ![...pool.gives].some((address) => familyOf(address) === family)))
     case 'AddressOutsidePool':
       return asked.some((address) => !named.some(({ addresses }) => addresses.has(address)))
     case 'AddressInNoPool':

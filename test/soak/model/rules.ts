@@ -2,7 +2,7 @@
  * Which address a Service may have: the rules of docs/allocation.md once more, said of API objects alone, by trying every address. The
  * grammar of ranges and annotations is the product's; every choice is this file's.
  */
-import { formatIp, type Family, parseIp } from '../../../src/addr/ip.ts'
+import { type Family, formatIp, parseIp } from '../../../src/addr/ip.ts'
 import { parseAddressRange } from '../../../src/addr/range.ts'
 import { readWish, toHolder } from '../../../src/allocator/request.ts'
 import type { AddressClaimObject, Holder } from '../../../src/api/address-claim.ts'
@@ -24,7 +24,8 @@ export interface View {
 
 export const keyOf = ({ namespace, name }: { readonly namespace?: string; readonly name: string }): string => `${namespace ?? ''}/${name}`
 export const familyOf = (address: string): Family => (address.includes(':') ? 'IPv6' : 'IPv4')
-export const shownBy = (service: ServiceObject): readonly string[] => (service.status?.loadBalancer?.ingress ?? []).flatMap(({ ip }) => ip ?? [])
+export const shownBy = (service: ServiceObject): readonly string[] =>
+  (service.status?.loadBalancer?.ingress ?? []).flatMap(({ ip }) => ip ?? [])
 
 const expansions = new Map<string, readonly string[]>()
 /** Every address of a range. */
@@ -55,7 +56,9 @@ function readPool(eip: EipObject, excluded: ReadonlySet<string>): PoolView {
   const { spec, metadata } = eip
   const addresses = new Set([spec.address, ...(spec.addresses ?? [])].flatMap(expand))
   const without = new Set((spec.exclude ?? []).flatMap(expand))
-  const gives = new Set([...addresses].filter((each) => !without.has(each) && !excluded.has(each) && !(spec.avoidBuggyIPs === true && isBuggy(each))))
+  const gives = new Set(
+    [...addresses].filter((each) => !without.has(each) && !excluded.has(each) && !(spec.avoidBuggyIPs === true && isBuggy(each))),
+  )
   const isDefault = metadata.annotations?.[IS_DEFAULT_EIP] === 'true'
   return { eip, name: metadata.name, addresses, gives, deleting: metadata.deletionTimestamp !== undefined, isDefault }
 }
@@ -63,12 +66,16 @@ function readPool(eip: EipObject, excluded: ReadonlySet<string>): PoolView {
 const byAge = (a: EipObject, b: EipObject): number =>
   a.metadata.creationTimestamp + a.metadata.name < b.metadata.creationTimestamp + b.metadata.name ? -1 : 1
 
-/** The Eips that may give addresses: the oldest first, each unless it touches an address of one before. */
-export function activePools(view: View): readonly PoolView[] {
+/** Every Eip, the oldest first. */
+function readPools(view: View): readonly PoolView[] {
   const excluded = new Set((view.settings.exclude ?? '').split(',').flatMap((text) => (text === '' ? [] : expand(text))))
+  return [...view.eips].sort(byAge).map((eip) => readPool(eip, excluded))
+}
+
+/** The Eips that may give addresses: each unless it touches an address of one before. */
+function activePools(all: readonly PoolView[]): readonly PoolView[] {
   const active: PoolView[] = []
-  for (const eip of [...view.eips].sort(byAge)) {
-    const pool = readPool(eip, excluded)
+  for (const pool of all) {
     if (!active.some((other) => [...pool.addresses].some((address) => other.addresses.has(address)))) active.push(pool)
   }
   return active
@@ -77,6 +84,8 @@ export function activePools(view: View): readonly PoolView[] {
 /** The facts of one moment, read once. */
 export interface Facts {
   readonly view: View
+  /** Every Eip, and those of them that may give addresses. */
+  readonly all: readonly PoolView[]
   readonly pools: readonly PoolView[]
   readonly compat: readonly Compat[]
   readonly claimAt: ReadonlyMap<string, AddressClaimObject>
@@ -85,6 +94,7 @@ export interface Facts {
 }
 
 export function factsOf(view: View): Facts {
+  const all = readPools(view)
   const shownAt = new Map<string, string[]>()
   for (const service of view.services) {
     for (const address of shownBy(service)) shownAt.set(address, [...(shownAt.get(address) ?? []), service.metadata.uid])
@@ -92,7 +102,8 @@ export function factsOf(view: View): Facts {
   const aside = [...view.eips].flatMap(({ status }) => status?.setAside ?? []).filter(({ until }) => Date.parse(until) > view.nowMs)
   return {
     view,
-    pools: activePools(view),
+    all,
+    pools: activePools(all),
     compat: view.settings.compat === 'metallb' ? ['metallb'] : [],
     claimAt: new Map([...view.claims].map((claim) => [claim.spec.address, claim])),
     shownAt,
@@ -114,7 +125,14 @@ export function wishOf(service: ServiceObject, { compat }: Pick<Facts, 'compat'>
   const wish = readWish(service, compat)
   if (!wish.ok) return undefined
   const { families, required, eips, addresses, protocol, sharing } = wish.value
-  return { families, required, eips, asked: new Map(addresses.map((ip) => [ip.family, formatIp(ip)])), protocol, own: toHolder(service, sharing) }
+  return {
+    families,
+    required,
+    eips,
+    asked: new Map(addresses.map((ip) => [ip.family, formatIp(ip)])),
+    protocol,
+    own: toHolder(service, sharing),
+  }
 }
 
 /** Whether the Service is ours by what it says of itself and what the settings and Eips say; what it may hold already does not count. */
@@ -142,10 +160,13 @@ function isBound({ eip: { spec } }: PoolView, service: ServiceObject, labels: Re
     Object.entries(map).every(([key, value]) => of[key] === value)
   const isIts =
     namespaces.includes(service.metadata.namespace ?? '') || (namespaceSelector !== undefined && selects(namespaceSelector, labels))
-  return (!byNamespace || isIts) && (serviceSelector === undefined || selects(serviceSelector.matchLabels ?? {}, service.metadata.labels ?? {}))
+  return (
+    (!byNamespace || isIts) && (serviceSelector === undefined || selects(serviceSelector.matchLabels ?? {}, service.metadata.labels ?? {}))
+  )
 }
 
-const labelsFor = (service: ServiceObject, { view }: Facts): Readonly<Record<string, string>> => view.labelsOf(service.metadata.namespace ?? '') ?? {}
+const labelsFor = (service: ServiceObject, { view }: Facts): Readonly<Record<string, string>> =>
+  view.labelsOf(service.metadata.namespace ?? '') ?? {}
 
 export const isFencedOff = (pool: PoolView, service: ServiceObject, facts: Facts): boolean =>
   pool.eip.spec.enforceNamespaces === true && !isBound(pool, service, labelsFor(service, facts))
@@ -202,7 +223,12 @@ export function besides(own: Holder, other: Holder): string | undefined {
 }
 
 /** How many addresses of an Eip the Services of a namespace hold, without the one that `replacing` alone holds there. */
-export function heldBy(namespace: string, pool: string, { claimAt }: Pick<Facts, 'claimAt'>, replacing?: { uid: string; family: Family }): number {
+export function heldBy(
+  namespace: string,
+  pool: string,
+  { claimAt }: Pick<Facts, 'claimAt'>,
+  replacing?: { uid: string; family: Family },
+): number {
   const counts = ({ spec }: AddressClaimObject): boolean => {
     const isReplaced = (uid: string): boolean => uid === replacing?.uid && familyOf(spec.address) === replacing.family
     return spec.eip === pool && spec.holders.some((holder) => holder.namespace === namespace && !isReplaced(holder.uid))
@@ -212,7 +238,9 @@ export function heldBy(namespace: string, pool: string, { claimAt }: Pick<Facts,
 
 /** An address of the family that the Service could be given now, beside what it holds; undefined when there is none. */
 export function available(service: ServiceObject, wish: WishView, family: Family, facts: Facts): string | undefined {
-  return facts.pools.flatMap(({ addresses }) => [...addresses]).find((address) => familyOf(address) === family && canTake(service, wish, address, facts))
+  return facts.pools
+    .flatMap(({ addresses }) => [...addresses])
+    .find((address) => familyOf(address) === family && canTake(service, wish, address, facts))
 }
 
 function canTake(service: ServiceObject, wish: WishView, address: string, facts: Facts): boolean {

@@ -19,10 +19,24 @@ import type { Api } from './api.ts'
 export const NAMESPACES = ['a', 'b', 'c'] as const
 const SERVICES = ['a/s1', 'a/s2', 'a/s3', 'a/s4', 'b/s1', 'b/s2', 'b/s3', 'c/s1', 'c/s2'] as const
 const EIPS = ['p', 'q', 'r', 's'] as const
-const RANGES = ['10.0.0.0/30', '10.0.0.2-10.0.0.5', '10.0.1.0/31', '10.0.1.254-10.0.2.1', '10.0.0.8', 'fd00::/127', 'fd00::4-fd00::7'] as const
+const RANGES = [
+  '10.0.0.0/30',
+  '10.0.0.2-10.0.0.5',
+  '10.0.1.0/31',
+  '10.0.1.254-10.0.2.1',
+  '10.0.0.8',
+  'fd00::/127',
+  'fd00::4-fd00::7',
+] as const
 const ADDRESS_TEXTS = ['10.0.0.0', '10.0.0.1', '10.0.0.3', '10.0.0.8', '10.0.1.0', '10.0.2.0', 'fd00::1', 'fd00::5', 'nonsense'] as const
 const V4: readonly IpFamily[] = ['IPv4']
-const FAMILIES = { single: [V4, V4, V4, ['IPv6']] as readonly (readonly IpFamily[])[], dual: [['IPv4', 'IPv6'], ['IPv6', 'IPv4']] as readonly (readonly IpFamily[])[] }
+const FAMILIES = {
+  single: [V4, V4, V4, ['IPv6']] as readonly (readonly IpFamily[])[],
+  dual: [
+    ['IPv4', 'IPv6'],
+    ['IPv6', 'IPv4'],
+  ] as readonly (readonly IpFamily[])[],
+}
 const PORTS = [[80], [80], [80, 443], [443], [53]] as const
 const KEYS = ['k1', 'k1', 'k2'] as const
 
@@ -90,7 +104,13 @@ function createService({ api, random, now }: Cast): string {
     labels: { tier: random.pick(['front', 'back']) },
     ...(chance(random, 5) && { finalizers: [ORIGINAL_FINALIZER.service] }),
   }
-  const stored = api.put('services', key, { apiVersion: 'v1', kind: 'Service', metadata, spec: specOf(random), status: { loadBalancer: {} } })
+  const stored = api.put('services', key, {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata,
+    spec: specOf(random),
+    status: { loadBalancer: {} },
+  })
   return `create ${key} ${said(stored)}`
 }
 
@@ -108,7 +128,18 @@ function editService({ api, random }: Cast, key: string): string {
   const service = api.services.get(key)
   if (service === undefined) return `no ${key}`
   const { metadata, spec } = service
-  const what = random.pick(['annotation', 'annotation', 'annotation', 'annotation', 'type', 'ports', 'policy', 'families', 'label', 'strip'] as const)
+  const what = random.pick([
+    'annotation',
+    'annotation',
+    'annotation',
+    'annotation',
+    'type',
+    'ports',
+    'policy',
+    'families',
+    'label',
+    'strip',
+  ] as const)
   const annotations: Record<string, string> = { ...metadata.annotations }
   const changed: Mutable<ServiceObject> = { ...service }
   if (what === 'annotation') {
@@ -159,7 +190,9 @@ function eipSpec(random: Random, address: string): EipSpec {
     ...(chance(random, 10) && { priority: random.below(3) }),
     ...(chance(random, 50) && { order: random.pick(['first', 'last', 'hash', 'least-recently-released'] as const) }),
     ...(chance(random, 12) && { quota: { perNamespace: random.below(3) } }),
-    ...(chance(random, 15) && { reservations: [{ address: random.pick(['10.0.0.0', '10.0.0.3', '10.0.1.0', 'fd00::1']), namespace: 'a', name: 's1' }] }),
+    ...(chance(random, 15) && {
+      reservations: [{ address: random.pick(['10.0.0.0', '10.0.0.3', '10.0.1.0', 'fd00::1']), namespace: 'a', name: 's1' }],
+    }),
     ...(chance(random, 25) && { onShrink: 'evict' as const }),
     ...(chance(random, 10) && { protocol: 'layer2' as const, interface: 'eth0' }),
   }
@@ -171,7 +204,11 @@ function putEip({ api, random, now }: Cast): string {
   const spec = eipSpec(random, known?.spec.address ?? random.pick(RANGES))
   const { annotations: _, ...rest } = known?.metadata ?? { name, uid: api.uid(), resourceVersion: '', creationTimestamp: now() }
   const isDefault = chance(random, 55)
-  const metadata = { ...rest, ...(isDefault && { annotations: { [IS_DEFAULT_EIP]: 'true' } }), ...(known === undefined && chance(random, 8) && { finalizers: [ORIGINAL_FINALIZER.eip] }) }
+  const metadata = {
+    ...rest,
+    ...(isDefault && { annotations: { [IS_DEFAULT_EIP]: 'true' } }),
+    ...(known === undefined && chance(random, 8) && { finalizers: [ORIGINAL_FINALIZER.eip] }),
+  }
   const eip: EipObject = { ...(known ?? { apiVersion: 'network.kubesphere.io/v1alpha2', kind: 'Eip' }), metadata, spec }
   api.put('eips', name, eip)
   return `eip ${name} ${isDefault ? 'default ' : ''}${JSON.stringify(spec)}`
@@ -182,7 +219,17 @@ function editEip({ api, random }: Cast): string {
   const eip = random.pick([...api.eips.values(), undefined])
   if (eip === undefined) return 'no eip'
   const fresh = eipSpec(random, eip.spec.address)
-  const field = random.pick(['disable', 'disable', 'addresses', 'addresses', 'exclude', 'namespaces', 'quota', 'reservations', 'enforceNamespaces'] as const)
+  const field = random.pick([
+    'disable',
+    'disable',
+    'addresses',
+    'addresses',
+    'exclude',
+    'namespaces',
+    'quota',
+    'reservations',
+    'enforceNamespaces',
+  ] as const)
   const { [field]: _, ...rest } = eip.spec
   const spec = { ...rest, ...(fresh[field] !== undefined && { [field]: fresh[field] }) } as EipSpec
   api.put('eips', eip.metadata.name, { ...eip, spec })
@@ -194,7 +241,8 @@ function deleteEip({ api, random, now }: Cast): string {
   if (eip === undefined) return 'no eip'
   const { name, finalizers = [] } = eip.metadata
   if (finalizers.length === 0) api.remove('eips', name)
-  else if (eip.metadata.deletionTimestamp === undefined) api.put('eips', name, { ...eip, metadata: { ...eip.metadata, deletionTimestamp: now() } })
+  else if (eip.metadata.deletionTimestamp === undefined)
+    api.put('eips', name, { ...eip, metadata: { ...eip.metadata, deletionTimestamp: now() } })
   return `delete eip ${name}`
 }
 
@@ -212,7 +260,13 @@ function changeSettings({ api, random, now }: Cast): string {
     ...(chance(random, 20) && { exclude: random.pick(['10.0.0.2', '10.0.1.0/24']) }),
   }
   const known = api.settings.get('openelb-system/openelb-config')?.metadata
-  const metadata = known ?? { name: 'openelb-config', namespace: 'openelb-system', uid: api.uid(), resourceVersion: '', creationTimestamp: now() }
+  const metadata = known ?? {
+    name: 'openelb-config',
+    namespace: 'openelb-system',
+    uid: api.uid(),
+    resourceVersion: '',
+    creationTimestamp: now(),
+  }
   api.put('settings', 'openelb-system/openelb-config', { apiVersion: 'v1', kind: 'ConfigMap', metadata, data })
   return `settings ${JSON.stringify(data)}`
 }

@@ -4,7 +4,7 @@
  */
 import { ApiError } from '../../../src/kube/client.ts'
 import type { Random } from '../support/random.ts'
-import { createApi, type Api, COLLECTIONS, type Collection } from './api.ts'
+import { type Api, COLLECTIONS, type Collection, createApi } from './api.ts'
 import { createModel, type Model } from './model.ts'
 import { beginTerm, createProcess, createProcessClock, type Fate, type Process, type Request } from './process.ts'
 import { deed, labelNamespace, NAMESPACES } from './users.ts'
@@ -30,7 +30,7 @@ export interface World {
   /** Lets everything come to its end, with nobody to disturb it. False when it never ends. */
   rest(random: Random): Promise<boolean>
   /** The other allocator takes over, without any trouble. */
-  handOver(random: Random): Promise<boolean>
+  handOver(random: Random): Promise<void>
 }
 
 /** All microtasks that can run do, before the next thing happens. */
@@ -71,10 +71,15 @@ export function createWorld(): World {
     leader = slot
     say(`${process.name} leads`)
     model.onTerm(process)
-    beginTerm(process, api, (request, intent) => {
-      say(`  ${process.name}: ${request.says}`)
-      model.onSend(process, intent)
-    }, nowText)
+    beginTerm(
+      process,
+      api,
+      (request, intent) => {
+        say(`  ${process.name}: ${request.says}`)
+        model.onSend(process, intent)
+      },
+      nowText,
+    )
   }
 
   /** The term ends: whoever waits for an answer waits no more, and the requests go on. */
@@ -124,7 +129,9 @@ export function createWorld(): World {
   /** One thing that is under way goes on; false when nothing is. */
   function event(random: Random, trouble: number): boolean {
     const actors = awake()
-    const queues = actors.flatMap((process) => COLLECTIONS.flatMap((c): [Following, Collection][] => (process.queues[c].length > 0 ? [[process, c]] : [])))
+    const queues = actors.flatMap((process) =>
+      COLLECTIONS.flatMap((c): [Following, Collection][] => (process.queues[c].length > 0 ? [[process, c]] : [])),
+    )
     const requests = actors.flatMap(({ requests }) => requests)
     const total = queues.length + requests.length + strays.length
     if (total === 0) return false
@@ -285,18 +292,21 @@ export function createWorld(): World {
     async handOver(random) {
       const from = leader
       const process = from === undefined ? undefined : processes[from]
-      if (process === undefined) return true
+      if (process === undefined) return
       endTerm(process)
       leader = undefined
       await settle()
       lead((1 - (from ?? 0)) as Slot)
       await settle()
-      return rest(random)
+      await drain(random)
+      await pass(TAKEOVER_MS, random, true)
     },
   }
 }
 
 const REST_MS = 135_000
+/** Longer than the pause between two writes of one Eip's status. */
+const TAKEOVER_MS = 3000
 
 /** Reads may fail as well; only what names a version can lose a race. */
 function fateOf({ intent }: Request, random: Random, trouble: number): Fate {
