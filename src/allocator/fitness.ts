@@ -38,7 +38,7 @@ export function fitnessOf(holding: Holding, wish: Wish, own: Holder, { service, 
 }
 
 /** Somebody else on the network uses the address: a speaker says so on the claim. */
-const isContested = ({ claim }: Holding): boolean =>
+export const isContested = ({ claim }: Pick<Holding, 'claim'>): boolean =>
   claim.status?.conditions?.some(({ type, status }) => type === 'AddressConflict' && status === 'True') === true
 
 /**

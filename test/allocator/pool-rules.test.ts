@@ -249,6 +249,12 @@ const PROMISED: readonly Row[] = [
     want: 'nothing, refused QuotaExceeded',
   },
   {
+    name: 'the quota holds for what the status shows, too: statuses can be patched',
+    given: { eip: 'p', ...shown('10.0.0.2') },
+    facts: { eips: [p({ quota: { perNamespace: 1 } })], claims: heldBy('o', '10.0.0.0') },
+    want: 'nothing, refused QuotaExceeded',
+  },
+  {
     name: 'a move inside the quota',
     given: { address: '10.0.0.3', ...shown('10.0.0.0') },
     facts: { eips: [p({ quota: { perNamespace: 1 } })], claims: heldBy('s', '10.0.0.0') },
@@ -321,6 +327,18 @@ const SHRUNK: readonly Row[] = [
     given: { eip: 'p' },
     facts: { eips: [p()], claims: heldBy('s', '10.0.0.0').map(contested) },
     want: 'claim 10.0.0.1 of p (free)',
+  },
+  {
+    name: 'a contested address that is asked for and not on show yet',
+    given: { address: '10.0.0.1' },
+    facts: { eips: [p()], claims: heldBy('s', '10.0.0.1').map(contested) },
+    want: 'nothing, refused AddressConflict, drop 10.0.0.1',
+  },
+  {
+    name: 'nobody comes to share a contested address',
+    given: { address: '10.0.0.1', ports: [{ port: 81 }] },
+    facts: { eips: [p()], claims: heldBy('o', '10.0.0.1').map(contested) },
+    want: 'nothing, refused AddressConflict',
   },
   {
     name: 'a contested address on show',

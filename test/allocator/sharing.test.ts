@@ -152,6 +152,15 @@ t.test('64 Services hold one address, not 65', async (t) => {
   t.equal(brief(decide(facts(service('s', { address: '10.0.0.1', ...port(80) }), { eips: [p], claims }))), 'nothing, refused AddressTaken')
 })
 
+t.test('a key of another namespace leads past no quota', async (t) => {
+  const held = heldBy(service('o', { address: '10.0.0.1', namespace: 'shop', sharingKey: 'k' }))
+  const asks = service('s', { sharingKey: 'k', ...port(81) })
+  const withQuota = (perNamespace: number) =>
+    brief(decide(facts(asks, { eips: [eip('p', '10.0.0.0/30', { isDefault: true, quota: { perNamespace } })], claims: [held] })))
+  t.equal(withQuota(1), 'join 10.0.0.1 of p beside shop/o (shared)')
+  t.equal(withQuota(0), 'nothing, refused QuotaExceeded')
+})
+
 t.test('a quota counts a shared address once', async (t) => {
   const tight = eip('p', '10.0.0.0/30', { quota: { perNamespace: 1 } })
   const claims = [heldBy(other(port(80)))]

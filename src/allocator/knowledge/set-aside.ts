@@ -13,6 +13,12 @@ export const SET_ASIDE_MS = 600_000
 /** A condition's message may be longer than an entry of the Eip's status. */
 const MESSAGE_LENGTH = 256
 
+/** Until when an address is not given because of what a speaker saw on its claim; undefined when it saw nothing. */
+export function contestedUntil({ status }: Pick<AddressClaimObject, 'status'>): string | undefined {
+  const conflict = status?.conditions?.find(({ type, status: is }) => type === ADDRESS_CONFLICT && is === 'True')
+  return conflict && textOf(Date.parse(conflict.lastTransitionTime) + SET_ASIDE_MS)
+}
+
 const textOf = (ms: number): string => timestamp({ nowMs: () => ms })
 
 export interface SetAside {
