@@ -30,10 +30,13 @@ function contends({ metadata, spec }: EipObject, group: string): boolean {
   return group !== 'default' || metadata.annotations?.[IS_DEFAULT_EIP] === 'true'
 }
 
+/** Whether it says that addresses are given out of it. */
+export const isActiveEip = ({ status }: EipObject): boolean => status?.conditions?.some(({ reason }) => reason === 'Active') === true
+
 function contenderOf(eip: EipObject, exists: boolean): readonly Contender[] {
   const group = eip.metadata.labels?.[GROUP]
   if (group === undefined) return []
-  const isActive = exists && eip.status?.conditions?.some(({ reason }) => reason === 'Active') === true
+  const isActive = exists && isActiveEip(eip)
   const { name, resourceVersion } = eip.metadata
   return [{ revision: Number(resourceVersion), name, group, contends: exists && contends(eip, group), isActive }]
 }
