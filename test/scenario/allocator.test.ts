@@ -170,7 +170,7 @@ t.test('refusals say why, sleep, and wake when what they name changes', async (t
       'AddressInNoPool',
       /^failed to construct allocate request: no available eip was found containing the ip:\[10\.2\.9\.9\]: /,
     ],
-    ['wake/taken', 'AddressTaken', /10\.2\.0\.1 is held by wake\/b: /],
+    ['wake/taken', 'PortClash', /10\.2\.0\.1 is held by wake\/b, which uses the port TCP\/80 too: /],
     ['wake/bad', 'AddressInvalid', /not-an-ip/],
     ['wake/outside', 'AddressOutsidePool', /the specified ip:10\.2\.0\.200 is beyond the range of eip\[w1:10\.2\.0\.0-10\.2\.0\.1\]/],
   ]
