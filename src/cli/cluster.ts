@@ -14,8 +14,8 @@ export interface ClusterOptions {
 }
 
 const REVIEW_PATH = '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews'
-/** A list of ten thousand objects on a busy API server takes longer than a single read. */
-const LIST_TIMEOUT_MS = 30_000
+/** A person waits longer than a daemon, and a busy API server needs that for a list of ten thousand objects. */
+const TIMEOUT_MS = 30_000
 
 /** Opens nothing yet: the first read does. `close` ends all connections. */
 export function connectCluster({ kubeconfig, context, env }: ClusterOptions): ClusterReader & { close(): void } {
@@ -24,16 +24,18 @@ export function connectCluster({ kubeconfig, context, env }: ClusterOptions): Cl
   const client = createApiClient({ ...access, userAgent: `openelb-cli/${productVersion()}`, logger })
   return {
     namespace: async () => (await findAccess(access).catch(unreachable)).namespace ?? 'default',
-    version: async () => (await client.request<{ gitVersion: string }>({ method: 'GET', path: '/version' })).gitVersion,
+    version: async () =>
+      (await client.request<{ gitVersion: string }>({ method: 'GET', path: '/version', timeoutMs: TIMEOUT_MS })).gitVersion,
     list: (resource, namespace, fieldSelector) =>
       listObjects(client, resource, {
-        timeoutMs: LIST_TIMEOUT_MS,
+        timeoutMs: TIMEOUT_MS,
         ...(namespace ? { namespace } : {}),
         ...(fieldSelector ? { fieldSelector } : {}),
       }),
-    find: (resource, ref) => findObject(client, resource, ref),
+    find: (resource, ref) => findObject(client, resource, ref, { timeoutMs: TIMEOUT_MS }),
     allowed: (question) => review(client, question),
-    remove: (resource, { name, uid, resourceVersion }) => deleteObject(client, resource, { name }, { uid, resourceVersion }),
+    remove: (resource, { name, uid, resourceVersion }) =>
+      deleteObject(client, resource, { name }, { uid, resourceVersion, timeoutMs: TIMEOUT_MS }),
     wait: (ms) => delay(ms),
     close: () => client.close(),
   }
@@ -48,6 +50,11 @@ async function review(client: ApiClient, { verb, resource, namespace, name }: Ac
   const where = { ...(namespace === undefined ? {} : { namespace }), ...(name === undefined ? {} : { name }) }
   const spec = { resourceAttributes: { verb, group, resource: plural, ...where } }
   const body = { apiVersion: 'authorization.k8s.io/v1', kind: 'SelfSubjectAccessReview', spec }
-  const answer = await client.request<{ status?: { allowed?: boolean } }>({ method: 'POST', path: REVIEW_PATH, body })
+  const answer = await client.request<{ status?: { allowed?: boolean } }>({
+    method: 'POST',
+    path: REVIEW_PATH,
+    body,
+    timeoutMs: TIMEOUT_MS,
+  })
   return answer.status?.allowed
 }
