@@ -19,6 +19,8 @@ export const flags = {
 
 export interface CertificatesOptions {
   readonly durationMs: number
+  /** It is over as soon as so many certificates were met, too. */
+  readonly enough?: number
   readonly everyMs: number
   readonly rate: number
   readonly progress: Progress
@@ -51,14 +53,16 @@ export const renewing = (everyMs: number): readonly string[] => [
   `--settle-time=${settleMs(everyMs)}ms`,
   '--drain-time=1s',
 ]
-const settleMs = (everyMs: number): number => Math.round(everyMs / 3)
+const settleMs = (everyMs: number): number => Math.min(10_000, Math.round(everyMs / 2))
+/** How far behind the bundle a connection is: well within what the renewal allows for, since this process may be late itself. */
+const lateMs = (everyMs: number): number => settleMs(everyMs) / 4
 
 interface Bundle {
   readonly sinceMs: number
   readonly ca: string
 }
 
-/** Follows the bundle as API servers do, and gives the one that a late one would know: that of `lateMs` ago. */
+/** Follows the bundle as API servers do, and gives the one that a late one would know: that of `behindMs` ago. */
 function followBundle({ api }: AdmissionWorld) {
   const bundles: Bundle[] = []
   const informer = createInformer<{ webhooks: { clientConfig: { caBundle?: string } }[] }>({
@@ -73,20 +77,20 @@ function followBundle({ api }: AdmissionWorld) {
   })
   informer.start()
   return {
-    asOf: (lateMs: number): string | undefined => bundles.findLast(({ sinceMs }) => sinceMs <= performance.now() - lateMs)?.ca,
+    asOf: (behindMs: number): string | undefined => bundles.findLast(({ sinceMs }) => sinceMs <= performance.now() - behindMs)?.ca,
     close: () => informer.close(),
   }
 }
 
 /** Connects anew all the time, since the API server keeps its connections. */
-function startHandshakes({ cluster, balancer }: AdmissionWorld, bundle: ReturnType<typeof followBundle>, lateMs: number) {
+function startHandshakes({ cluster, balancer }: AdmissionWorld, bundle: ReturnType<typeof followBundle>, behindMs: number) {
   const serials = new Set<string>()
   const failed: string[] = []
   let made = 0
   let going = true
   const running = (async () => {
     while (going) {
-      const ca = bundle.asOf(lateMs)
+      const ca = bundle.asOf(behindMs)
       if (ca !== undefined) {
         made++
         const target = { host: cluster.hostAddress, port: balancer.port, ca }
@@ -123,14 +127,13 @@ export async function rotate(
     ),
   )
   const bundle = followBundle(world)
-  // Half of what the renewal allows for.
-  const handshakes = startHandshakes(world, bundle, settleMs(everyMs) / 2)
+  const handshakes = startHandshakes(world, bundle, lateMs(everyMs))
   const load = startLoad(world.api, rate)
   const startedMs = performance.now()
   const elapsedMs = () => performance.now() - startedMs
   let rolled = 0
   let seen = 0
-  while (elapsedMs() < durationMs) {
+  while (elapsedMs() < durationMs && seen < enough) {
     await delay(200)
     if (handshakes.serials.size === seen) continue
     seen = handshakes.serials.size

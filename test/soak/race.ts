@@ -149,12 +149,7 @@ async function runRound({ attempts }: Round, clients: readonly ApiClient[]): Pro
  * With the configurations gone everything is stored; the allocator alone keeps overlapping Eips apart. Gives how many were stored. Rejects
  * unless of each lot one is active and all others say that they overlap.
  */
-async function storeUnguarded(
-  { api, ...world }: AdmissionWorld,
-  { random }: Setting,
-  clients: readonly ApiClient[],
-  lots: number,
-): Promise<number> {
+async function storeUnguarded(world: AdmissionWorld, { random }: Setting, clients: readonly ApiClient[], lots: number): Promise<number> {
   await world.removeAdmission()
   let tried = 0
   let stored = 0
@@ -165,7 +160,7 @@ async function storeUnguarded(
     stored++
   }
   const isAdmitted = () =>
-    create(api, 0).then(
+    create(world.api, 0).then(
       () => true,
       () => false,
     )
@@ -174,7 +169,7 @@ async function storeUnguarded(
     await Promise.all(clients.map((client) => create(client, lot)))
     await until(
       `one of lot ${lot} is active`,
-      async () => isKeptApart(await listObjects<EipObject>(api, EIPS), `bare-${lot}-`),
+      async () => isKeptApart(await listObjects<EipObject>(world.api, EIPS), `bare-${lot}-`),
       60_000,
       500,
     )
