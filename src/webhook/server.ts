@@ -36,9 +36,12 @@ export interface AppOptions {
 
 /** An object of 1.5 MB, the most that etcd takes, comes twice in an UPDATE and grows by its managed fields. */
 const LARGEST_REVIEW_BYTES = 8 * 1024 * 1024
-/** Longer than the 90 s that the API server keeps an idle connection: it, not we, closes one, so no request meets a closing one. */
+/**
+ * Longer than the 90 s that the API server keeps an idle connection: it, not we, closes one, so no request meets a closing one. That holds
+ * for connections on which no request came yet, too: under load the API server opens more than it then uses, and does not try a request
+ * again that fails on such a one.
+ */
 const KEEP_ALIVE_MS = 120_000
-const REQUEST_TIMEOUT_MS = 10_000
 /** Running requests end in this time, or are cut. */
 const CLOSE_TIMEOUT_MS = 1500
 
@@ -47,11 +50,11 @@ type App = FastifyInstance<Server>
 /** The application without a socket; tests call it by `inject`. It has no certificate before startServer gives it one. */
 export function createApp(options: AppOptions): App {
   const app = Fastify({
-    https: { minVersion: 'TLSv1.2' },
+    https: { minVersion: 'TLSv1.2', headersTimeout: KEEP_ALIVE_MS },
     logger: false,
     bodyLimit: LARGEST_REVIEW_BYTES,
     keepAliveTimeout: KEEP_ALIVE_MS,
-    requestTimeout: REQUEST_TIMEOUT_MS,
+    requestTimeout: KEEP_ALIVE_MS,
     forceCloseConnections: 'idle',
     // A request that still comes while we close is answered like any other.
     return503OnClosing: false,

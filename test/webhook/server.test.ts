@@ -106,6 +106,14 @@ t.test('requests', async (t) => {
   t.match(text, /openelb_admission_reviews_total\{webhook="broken",operation="CREATE",outcome="error"\} 1/)
 })
 
+t.test('no connection is closed before the API server closes it itself, also none on which no request came yet', async (t) => {
+  const { app } = buildApp()
+  t.teardown(() => app.close())
+  // The API server's client keeps idle connections for 90 s.
+  const { keepAliveTimeout, headersTimeout, requestTimeout } = app.server
+  for (const [name, ms] of Object.entries({ keepAliveTimeout, headersTimeout, requestTimeout })) t.ok(ms > 90_000, `${name} is ${ms} ms`)
+})
+
 const secret = ({ ca, cert, key }: { ca: string; cert: string; key: string }): SecretObject => ({
   apiVersion: 'v1',
   kind: 'Secret',
