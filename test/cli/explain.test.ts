@@ -84,6 +84,16 @@ t.test('a Service that waits: the words of its condition, the cure, and what wak
   t.match(out, /\+ pool: full: all 1 addresses are held/)
 })
 
+t.test('a Service of two families and an Eip of one', async (t) => {
+  const both = service('web', {
+    ...opted({ [EIP_NAME]: 'pool' }),
+    spec: { ipFamilies: ['IPv4', 'IPv6'], ipFamilyPolicy: 'RequireDualStack' },
+  })
+  const { out } = await tell('default/web', [eip('pool', '10.0.0.0/29'), both])
+  t.match(out, /Request: +Eip pool, RequireDualStack\nEips: +the Service names pool\n +\+ pool: 8 of 8 addresses free, none of IPv6\n/)
+  t.match(out, /By now: +DualStackIncomplete: no IPv6 address/)
+})
+
 t.test('whose Service it is', async (t) => {
   const pool = eip('pool', '10.0.0.0/29')
   const table: readonly [Parameters<typeof service>[1], RegExp][] = [
@@ -141,7 +151,7 @@ t.test('every Eip that does not serve it says why', async (t) => {
   const { out } = await tell('team/web', [...pools, of])
   t.match(
     out,
-    /Eips: +Eips that are bound to the Service, by lower priority and then by name\n +\+ b-bound: priority 1, 4 of 4 addresses free\n +\+ a-bound: priority 2, 4 of 4/,
+    /Eips: +Eips that are bound to the Service serve it, by lower priority and then by name\n +\+ b-bound: priority 1, 4 of 4 addresses free\n +\+ a-bound: priority 2, 4 of 4/,
   )
   for (const line of [
     '- default is the default Eip, which counts only for Services that no Eip is bound to',
@@ -180,7 +190,10 @@ t.test('fences, quotas, protocols and reservations', async (t) => {
   t.match(layer2.out, /- bgp announces by bgp, and the Service asks for layer2/)
   const kept = eip('kept', '10.9.0.0/30', { reservations: [{ address: '10.9.0.3', namespace: 'team', name: 'web' }] })
   const promised = await tell('team/web', [kept, ...pools, tenant])
-  t.match(promised.out, /an address is reserved for the Service\n +\+ kept: 4 of 4/)
+  t.match(
+    promised.out,
+    /an address is reserved for the Service; without it, Eips that are bound to the Service serve it, .*\n +\+ kept: 4 of 4 addresses free\n +\+ bgp: priority 0/,
+  )
   t.match(promised.out, /Next: +10\.9\.0\.3 of Eip kept: the Eip reserves it for the Service/)
   const held = { ...claim('10.9.0.3', 'web', { eip: 'kept' }) }
   t.match(

@@ -59,7 +59,7 @@ const exhausted = (state: LedgerState): readonly Finding[] =>
     .map(({ name, total, waiting }) =>
       warn(
         'pools',
-        `Eip ${name} has given all of its ${total} addresses, ${waiting} Services wait`,
+        `Eip ${name} has given all it has (${total}), and ${waiting} ${waiting === 1 ? 'Service waits' : 'Services wait'}`,
         'add a range to spec.addresses, or create another Eip',
       ),
     )

@@ -63,11 +63,19 @@ function ruleOf({ facts, wish, applicant, key }: Look): { readonly rule: string;
     const found = wish.addresses.flatMap((ip) => pools.containing(ip)?.name ?? [])
     return { rule: 'the Service asks for an address, so the Eip that has it serves it', order: [...new Set(found)] }
   }
-  if (reserved.length > 0) return { rule: 'an address is reserved for the Service', order: [...new Set(reserved)] }
+  const unreserved = ruleOfBinding(applicant, facts, wish)
+  if (reserved.length === 0) return unreserved
+  return {
+    rule: `an address is reserved for the Service; without it, ${unreserved.rule}`,
+    order: [...new Set([...reserved, ...unreserved.order])],
+  }
+}
+
+function ruleOfBinding(applicant: Applicant, { pools }: Facts, wish: Wish): ReturnType<typeof ruleOf> {
   const candidates = candidatesFor(applicant, pools.active, wish.protocol)
   if (candidates.kind === 'none') return { rule: 'no Eip is bound to the Service, and none is the default', order: [] }
   const order = candidates.pools.map(({ name }) => name)
-  if (candidates.kind === 'bound') return { rule: 'Eips that are bound to the Service, by lower priority and then by name', order }
+  if (candidates.kind === 'bound') return { rule: 'Eips that are bound to the Service serve it, by lower priority and then by name', order }
   return { rule: 'no Eip is bound to the Service, so the default one serves it', order }
 }
 
@@ -143,5 +151,7 @@ function room(pool: Pool, { claims, wish }: Look): string {
   const size = poolSize(pool, only)
   const priority = isBound(pool) ? `priority ${pool.priority}, ` : ''
   const left = size - BigInt(held)
-  return left <= 0n ? `${priority}full: all ${size} addresses are held` : `${priority}${left} of ${size} addresses free`
+  const lacks = wish.families.filter((each) => !poolServes(pool, each)).map((each) => `, none of ${each}`)
+  const said = left <= 0n ? `full: all ${size} addresses are held` : `${left} of ${size} addresses free`
+  return `${priority}${said}${lacks.join('')}`
 }
