@@ -1,4 +1,4 @@
-import { formatIp, type Ip, parseIp } from '../addr/ip.ts'
+import { type Family, formatIp, type Ip, parseIp } from '../addr/ip.ts'
 import type { AddressClaimSpec } from '../api/address-claim.ts'
 import { err, ok, type Result } from '../result.ts'
 import type { HostFacts, NetworkInterface } from './host.ts'
@@ -20,14 +20,18 @@ export function abilityFor(claim: AddressClaimSpec, host: HostFacts, layer2: boo
   if (!isServed(claim.protocol)) return err('protocol-not-served')
   const ip = parseIp(claim.address)
   if (!ip.ok) return err('bad-claim')
-  if (ip.value.family !== 'IPv4') return err('family-not-served')
   if (!layer2) return err('layer2-off')
   if (isLocal(ip.value, host)) return err('address-is-local')
   const spec = parseInterfaceSpec(claim.interface)
   if (!spec.ok) return spec
   const resolved = resolveInterface(spec.value, host)
-  return resolved.ok ? ok({ ip: ip.value, interface: resolved.value }) : resolved
+  if (!resolved.ok) return resolved
+  return speaksFamily(resolved.value, ip.value.family) ? ok({ ip: ip.value, interface: resolved.value }) : err('interface-without-ipv6')
 }
+
+/** A kernel that has IPv6 switched off on an interface gives it no IPv6 address, not even a link-local one, and drops what it receives. */
+const speaksFamily = ({ addresses }: NetworkInterface, family: Family): boolean =>
+  family === 'IPv4' || addresses.some((own) => own.family === 'IPv6')
 
 const isLocal = (ip: Ip, host: HostFacts): boolean =>
   host.interfaces.some(

@@ -13,7 +13,7 @@ export const FLAGS = defineFlags({
   'enable-layer2': {
     kind: 'boolean',
     default: false,
-    description: 'Answer ARP for addresses of protocol layer2. The manifest sets it; needs CAP_NET_RAW.',
+    description: 'Answer ARP and neighbour discovery for addresses of protocol layer2. The manifest sets it; needs CAP_NET_RAW.',
   },
   'node-name': { kind: 'string', default: '', valueName: 'NAME', description: 'The name of this node. Without it: $NODE_NAME.' },
   'metrics-addr': {

@@ -5,6 +5,7 @@ import { type Ability, abilityFor } from './ability.ts'
 import { lastOwnerOf, movedPatch, type Report, reportPatch, type StatusPatch, takePatch, yieldPatch } from './claim-status.ts'
 import { type ClusterFacts, type Electorate, electorateOf } from './facts.ts'
 import type { HostFacts } from './host.ts'
+import { addressKey } from './layer2/address-key.ts'
 import type { Layer2Line } from './layer2/table.ts'
 import type { ClaimMemory } from './memory.ts'
 import { decideOwnership, type Ownership } from './ownership.ts'
@@ -98,7 +99,7 @@ export function desired(claims: Iterable<AddressClaimObject>, facts: SpeakerFact
 
 function lineOf({ ip, interface: { index, name, mac } }: Ability, epoch: number, { linkUps }: HostFacts): Layer2Line {
   const burst = `${epoch} ${formatMac(mac)} ${linkUps.get(index) ?? 0}`
-  return { text: formatIp(ip), address: Number(ip.value), interface: { index, name, mac }, burst }
+  return { text: formatIp(ip), address: addressKey(ip), interface: { index, name, mac }, burst }
 }
 
 /** The write that a decision asks for, or undefined. `now` is RFC 3339. */

@@ -12,7 +12,7 @@ import { createProcessLogger, productVersion, runMain, UsageError } from '../run
 import { onShutdown, type ShutdownStep } from '../runtime/shutdown.ts'
 import { type Config, readConfig } from './config.ts'
 import { watchCluster } from './io/cluster.ts'
-import { openArpSocket } from './io/frame-socket.ts'
+import { openFrameSocket } from './io/frame-socket.ts'
 import { watchHost } from './io/interfaces.ts'
 import { registerLayer2Metrics } from './io/layer2-metrics.ts'
 import { type Libc, openLibc } from './io/libc.ts'
@@ -97,7 +97,7 @@ function shutdownSteps(parts: ReturnType<typeof createParts>, starting: AbortCon
 /** Shows at start, and not at the first address, whether this process may open raw sockets. */
 function openLayer2(libc: Libc, logger: Logger): Layer2Announcer {
   try {
-    openArpSocket(libc, LOOPBACK_INDEX).close()
+    openFrameSocket(libc, LOOPBACK_INDEX, 'IPv4').close()
   } catch (error) {
     throw new UsageError(`--enable-layer2 needs the capability NET_RAW: ${describeError(error)}`)
   }

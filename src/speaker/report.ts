@@ -7,7 +7,7 @@ import type { Ownership } from './ownership.ts'
 import { conditionReason, explainSilence, type Silence } from './silence.ts'
 
 /** Reasons that are the same on every node: no wait makes them go away. */
-const SAME_EVERYWHERE: ReadonlySet<Silence> = new Set(['family-not-served', 'bad-claim'])
+const SAME_EVERYWHERE: ReadonlySet<Silence> = new Set(['bad-claim'])
 /** A message names this many nodes, and counts the others. */
 const NODES_NAMED = 5
 

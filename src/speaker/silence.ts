@@ -4,13 +4,13 @@ import { explainIneligibility, type Ineligibility } from '../policy/eligibility.
 export type Inability =
   | 'protocol-not-served'
   | 'layer2-off'
-  | 'family-not-served'
   | 'bad-claim'
   | 'bad-interface'
   | 'interface-missing'
   | 'interface-down'
   | 'interface-loopback'
   | 'interface-without-arp'
+  | 'interface-without-ipv6'
   | 'no-route'
   | 'address-is-local'
 
@@ -20,13 +20,13 @@ export type Silence = Inability | Ineligibility | 'owned-elsewhere' | 'first-cho
 const SENTENCES: Readonly<Record<Exclude<Silence, Ineligibility>, string>> = {
   'protocol-not-served': 'this version announces by layer2 only; bgp and vip are not served yet',
   'layer2-off': 'the speaker runs without --enable-layer2',
-  'family-not-served': 'layer 2 serves IPv4 only in this version',
   'bad-claim': 'the address or the interface of the claim cannot be read',
   'bad-interface': 'spec.interface is neither an interface name nor can_reach:<address>',
   'interface-missing': 'the interface does not exist on this node',
   'interface-down': 'the interface is down or has no carrier',
   'interface-loopback': 'the interface is the loopback interface',
   'interface-without-arp': 'the interface has no Ethernet address or does not speak ARP',
+  'interface-without-ipv6': 'the interface has IPv6 switched off',
   'no-route': 'no route leads to the address of can_reach, or it is an address of this node itself',
   'address-is-local': 'the address is configured on this node itself, so the kernel answers for it',
   'owned-elsewhere': 'another node owns the address',

@@ -7,6 +7,7 @@ import { claimObject, ETH0, hostFacts, ipOf } from './support/objects.ts'
 const LO = { ...ETH0, index: 1, name: 'lo', mac: new Uint8Array(6), loopback: true }
 const TUN0 = { ...ETH0, index: 7, name: 'tun0', mac: undefined, noArp: true }
 const ETH1 = { ...ETH0, index: 3, name: 'eth1', up: false }
+const WITH_IPV6 = { ...ETH0, addresses: [ipOf('fe80::1')] }
 const host = (routes: Readonly<Record<string, Route>> = {}): HostFacts => hostFacts([LO, ETH0, ETH1, TUN0], new Map(Object.entries(routes)))
 
 const table: readonly {
@@ -63,7 +64,15 @@ const table: readonly {
   { name: 'loopback', claim: { interface: 'lo' }, want: 'interface-loopback' },
   { name: 'a tunnel has no MAC', claim: { interface: 'tun0' }, want: 'interface-without-arp' },
   { name: 'a link that is down', claim: { interface: 'eth1' }, want: 'interface-down' },
-  { name: 'IPv6', address: 'fd00::1', want: 'family-not-served' },
+  { name: 'IPv6 on an interface that has a link-local address', address: 'fd00::1', host: hostFacts([LO, WITH_IPV6]), want: 'eth0' },
+  { name: 'IPv6 on an interface that has IPv4 alone', address: 'fd00::1', want: 'interface-without-ipv6' },
+  { name: 'IPv4 on an interface that has IPv6 alone', host: hostFacts([LO, WITH_IPV6]), want: 'eth0' },
+  {
+    name: 'an IPv6 address of this node',
+    address: 'fd00::1',
+    host: hostFacts([{ ...LO, addresses: [ipOf('fd00::1')] }, WITH_IPV6]),
+    want: 'address-is-local',
+  },
   { name: 'bgp', claim: { protocol: 'bgp' }, want: 'protocol-not-served' },
   { name: 'vip', claim: { protocol: 'vip' }, want: 'protocol-not-served' },
   { name: 'layer 2 off', layer2: false, want: 'layer2-off' },

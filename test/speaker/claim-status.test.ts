@@ -132,7 +132,9 @@ t.test('an address that nobody announces is reported, by one node, once', async 
   const said = claimObject(ADDRESS, { protocol: 'vip' }, { conditions: [{ ...notServed, lastTransitionTime: NOW }] })
   t.equal(reportAfter(0, { claim: said }), undefined, 'not again')
 
-  t.match(reportAfter(0, { claim: claimObject('fd00::1'), self: electionOrder(NODES, 'fd00::1')[0] ?? '' }), { reason: 'FamilyNotServed' })
+  t.match(reportAfter(0, { claim: claimObject('fd00::g'), self: electionOrder(NODES, 'fd00::g')[0] ?? '' }), { reason: 'BadClaim' })
+  const ipv6 = { claim: claimObject('fd00::1'), self: electionOrder(NODES, 'fd00::1')[0] ?? '' }
+  t.match(reportAfter(7000, ipv6), { reason: 'NobodyAnswers', message: /the interface has IPv6 switched off/ })
   const nobody = reportAfter(0, { cluster: { excluded: NODES } })
   t.match(nobody, { type: 'Announced', status: 'False', reason: 'NoEligibleNode' })
   t.match(nobody?.message, /^no node may answer: n1: the node carries the label .*, n2: /)

@@ -1,3 +1,4 @@
+import type { Family } from '../../addr/ip.ts'
 import { isTransient, type Libc, SystemCallError } from './libc.ts'
 
 const AF_PACKET = 17
@@ -10,13 +11,14 @@ const SO_RCVBUF = 8
 const SOL_PACKET = 263
 const PACKET_IGNORE_OUTGOING = 23
 const ETH_P_ARP = 0x0806
+const ETH_P_IPV6 = 0x86dd
 /** Room for a burst of requests while this thread waits for its turn on the CPU: about 2,000 small frames. */
 const RECEIVE_BUFFER_BYTES = 1 << 20
 
 /**
- * Classic BPF: take ARP requests, and of those only what is meant for this host and is not tagged for a VLAN that this interface does not
+ * Classic BPF: take questions, and of those only what is meant for this host and is not tagged for a VLAN that this interface does not
  * carry. Offsets from -4096 are the kernel's ancillary values (linux/filter.h): 4 the packet type, 48 whether a VLAN tag is present.
- * Each instruction: code, jump if true, jump if false, operand.
+ * Each instruction: code, jump if true, jump if false, operand. The programs do not grow with the number of addresses.
  */
 const ARP_REQUESTS = [
   [0x28, 0, 0, 12], //            ldh [12]          EtherType
@@ -31,7 +33,34 @@ const ARP_REQUESTS = [
   [0x06, 0, 0, 0], //             drop
 ] as const
 
-/** Raw Ethernet on one interface: ARP requests come in, any frame goes out. Non-blocking. */
+/** The same for ICMPv6 directly behind the IPv6 header, of type Neighbor Solicitation, that no router has passed on. */
+const NEIGHBOR_SOLICITATIONS = [
+  [0x28, 0, 0, 12], //            ldh [12]          EtherType
+  [0x15, 0, 11, ETH_P_IPV6], //   jeq ipv6
+  [0x30, 0, 0, 20], //            ldb [20]          next header
+  [0x15, 0, 9, 58], //            jeq icmpv6
+  [0x30, 0, 0, 21], //            ldb [21]          hop limit
+  [0x15, 0, 7, 255], //           jeq 255
+  [0x30, 0, 0, 54], //            ldb [54]          type
+  [0x15, 0, 5, 135], //           jeq solicitation
+  [0x20, 0, 0, -4096 + 4], //     ld #type
+  [0x15, 3, 0, 3], //             jeq PACKET_OTHERHOST
+  [0x20, 0, 0, -4096 + 48], //    ld #vlan_tag_present
+  [0x15, 0, 1, 0], //             jeq untagged
+  [0x06, 0, 0, 0xffff], //        accept
+  [0x06, 0, 0, 0], //             drop
+] as const
+
+/**
+ * A socket for each family: one that takes every protocol would put its filter into the path of all traffic of the node, so that of
+ * IPv4 never meets a filter of ours, and that of IPv6 only where IPv6 addresses are held.
+ */
+const RECEIVES = {
+  IPv4: { protocol: ETH_P_ARP, filter: ARP_REQUESTS },
+  IPv6: { protocol: ETH_P_IPV6, filter: NEIGHBOR_SOLICITATIONS },
+} as const
+
+/** Raw Ethernet on one interface: questions of one family come in (ARP requests, neighbour solicitations), any frame goes out. */
 export interface FrameSocket {
   readonly fd: number
   /** Fills `buffer` with one frame and returns its length, or 'empty', or the failure (ENETDOWN when the interface went down). */
@@ -44,16 +73,17 @@ export interface FrameSocket {
   close(): void
 }
 
-/** Opens the socket (needs CAP_NET_RAW). Throws SystemCallError; nothing stays open then. */
-export function openArpSocket(libc: Libc, interfaceIndex: number): FrameSocket {
+/** Opens the socket, non-blocking (needs CAP_NET_RAW). Throws SystemCallError; nothing stays open then. */
+export function openFrameSocket(libc: Libc, interfaceIndex: number, family: Family): FrameSocket {
+  const { protocol, filter } = RECEIVES[family]
   // Protocol 0: nothing is received until the filter is in place and bind() names protocol and interface.
   const fd = libc.socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)
   if (fd < 0) throw new SystemCallError('socket(AF_PACKET)', libc.errno())
   try {
-    check(libc, 'attach filter', libc.attachFilter(fd, bpf(ARP_REQUESTS)))
+    check(libc, 'attach filter', libc.attachFilter(fd, bpf(filter)))
     check(libc, 'SO_RCVBUF', libc.setsockopt(fd, SOL_SOCKET, SO_RCVBUF, int32(RECEIVE_BUFFER_BYTES), 4))
     check(libc, 'PACKET_IGNORE_OUTGOING', libc.setsockopt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, int32(1), 4))
-    check(libc, 'bind', libc.bind(fd, linkAddress(interfaceIndex), 20))
+    check(libc, 'bind', libc.bind(fd, linkAddress(interfaceIndex, protocol), 20))
   } catch (error) {
     libc.close(fd)
     throw error
@@ -96,11 +126,11 @@ function int32(value: number): Uint8Array {
 }
 
 /** struct sockaddr_ll: family, protocol (big-endian), interface index, and nothing else that bind() reads. */
-function linkAddress(interfaceIndex: number): Uint8Array {
+function linkAddress(interfaceIndex: number, protocol: number): Uint8Array {
   const address = new Uint8Array(20)
   const view = new DataView(address.buffer)
   view.setUint16(0, AF_PACKET, true)
-  view.setUint16(2, ETH_P_ARP)
+  view.setUint16(2, protocol)
   view.setInt32(4, interfaceIndex, true)
   return address
 }

@@ -2,15 +2,19 @@ import { Counter, Gauge } from 'prom-client'
 import type { Metrics } from '../../runtime/metrics.ts'
 import type { Layer2Announcer } from '../layer2/announcer.ts'
 import type { AddressCounter } from '../layer2/counters.ts'
-import { IGNORE_REASONS } from '../layer2/respond.ts'
+import { IGNORE_REASONS } from '../layer2/response.ts'
 
 /** OpenELB's names: no prefix, one series per address that this node answers for, gone when it no longer does. */
 const PER_ADDRESS: readonly { readonly name: string; readonly help: string; readonly counter: AddressCounter }[] = [
-  { name: 'requests_received', help: 'ARP requests for an address that this node answers for.', counter: 'requests' },
-  { name: 'responses_sent', help: 'ARP replies sent for an address.', counter: 'responses' },
+  {
+    name: 'requests_received',
+    help: 'ARP requests and neighbour solicitations for an address that this node answers for.',
+    counter: 'requests',
+  },
+  { name: 'responses_sent', help: 'ARP replies and solicited neighbour advertisements sent for an address.', counter: 'responses' },
   {
     name: 'gratuitous_sent',
-    help: 'Gratuitous ARP pairs (a request and a reply, by broadcast) sent for an address.',
+    help: 'Gratuitous ARP pairs (a request and a reply, by broadcast), or unsolicited neighbour advertisements, sent for an address.',
     counter: 'gratuitous',
   },
 ]
@@ -32,7 +36,7 @@ export function registerLayer2Metrics({ registry }: Metrics, announcer: Layer2An
   }
   new Counter({
     name: 'openelb_layer2_ignored_frames_total',
-    help: 'ARP requests that got no answer, by reason; foreign-claim means that another host claims one of our addresses.',
+    help: 'ARP requests and neighbour solicitations that got no answer, by reason; foreign-claim means that another host claims one of our addresses.',
     labelNames: ['reason'],
     registers,
     collect() {

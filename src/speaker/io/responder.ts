@@ -1,10 +1,14 @@
+import { type AddressKey, familyOfKey } from '../layer2/address-key.ts'
 import type { Layer2Counters } from '../layer2/counters.ts'
-import { type GratuitousSchedule, gratuitousFrames } from '../layer2/gratuitous.ts'
+import { announcementFrames, type GratuitousSchedule } from '../layer2/gratuitous.ts'
 import type { SocketState, ToWorker } from '../layer2/message.ts'
-import { type ResponderTable, respond } from '../layer2/respond.ts'
-import type { SlottedLine, TableInterface } from '../layer2/table.ts'
-import { type FrameSocket, openArpSocket } from './frame-socket.ts'
+import { respondArp } from '../layer2/respond-arp.ts'
+import { respondNd } from '../layer2/respond-nd.ts'
+import type { ResponderTable } from '../layer2/response.ts'
+import type { SlottedLine, TablePort } from '../layer2/table.ts'
+import { type FrameSocket, openFrameSocket } from './frame-socket.ts'
 import type { Libc } from './libc.ts'
+import { createSolicitedGroups, type SolicitedGroups } from './solicited-groups.ts'
 
 /** Frames taken from one socket before the others get their turn. */
 const FRAMES_A_TURN = 64
@@ -12,18 +16,27 @@ const FRAMES_A_TURN = 64
 const PAIRS_A_TURN = 32
 const LONGEST_FRAME = 2048
 const REOPEN_DELAY_MS = 500
+const RESPOND = { IPv4: respondArp, IPv6: respondNd } as const
 
+/** One family on one interface. */
 interface Port {
-  readonly interface: TableInterface
-  readonly table: ResponderTable & { readonly addresses: Map<number, SlottedLine> }
+  readonly is: TablePort
+  readonly table: ResponderTable & { readonly addresses: Map<AddressKey, SlottedLine> }
+  /** ARP is asked by broadcast; only IPv6 has groups. */
+  readonly groups: SolicitedGroups | undefined
   socket: FrameSocket | undefined
   error: string | undefined
   retryAtMs: number
 }
 
+/** By family and interface index, as portKey makes it. */
+type Ports = Map<string, Port>
+
+const portKey = (interfaceIndex: number, address: AddressKey): string => `${familyOfKey(address)} ${interfaceIndex}`
+
 /** Carries frames between the sockets of the interfaces and the pure rules; all on one thread, none of it waits. */
 export interface Responder {
-  /** True while an interface of the table has no socket. */
+  /** True while a port of the table has no socket. */
   readonly broken: boolean
   /** Makes table and sockets those of the change. */
   apply(change: (ToWorker & { kind: 'change' })['change'], nowMs: number): void
@@ -31,8 +44,10 @@ export interface Responder {
   serve(fd: number, readable: boolean, failed: boolean, nowMs: number): boolean
   /** Tries to open the sockets that are missing and due. True when one was tried. */
   reopen(nowMs: number): boolean
+  /** Joins some of the groups that are waiting. True when that failed, or fails no more. */
+  joinGroups(nowMs: number): boolean
   sendGratuitous(nowMs: number): void
-  /** Milliseconds until a gratuitous pair is due. */
+  /** Milliseconds until a gratuitous pair is due, or a group has to be joined. */
   waitMs(nowMs: number): number | undefined
   fds(): readonly number[]
   states(): readonly SocketState[]
@@ -48,8 +63,8 @@ interface Parts {
 
 /** Creates a responder without interfaces. */
 export function createResponder(parts: Parts): Responder {
-  const ports = new Map<number, Port>()
-  const lines = new Map<number, SlottedLine>()
+  const ports: Ports = new Map()
+  const lines = new Map<AddressKey, SlottedLine>()
   const buffer = new Uint8Array(LONGEST_FRAME)
   const byFd = (fd: number) => ports.values().find((port) => port.socket?.fd === fd)
   return {
@@ -57,7 +72,7 @@ export function createResponder(parts: Parts): Responder {
       return ports.values().some((port) => port.socket === undefined)
     },
     apply(change, nowMs) {
-      applyInterfaces(parts, ports, lines, change.interfaces, nowMs)
+      applyPorts(parts, ports, lines, change.ports, nowMs)
       for (const address of change.remove) removeLine(parts, ports, lines, address)
       for (const line of change.upsert) setLine(parts, ports, lines, line, nowMs)
       parts.counters.addGlobal('installed')
@@ -73,45 +88,75 @@ export function createResponder(parts: Parts): Responder {
       for (const port of missing) openSocket(parts, port, nowMs)
       return missing.length > 0
     },
+    joinGroups(nowMs) {
+      const errors = () => [...ports.values()].map(({ groups }) => groups?.error).join()
+      const before = errors()
+      for (const { groups } of ports.values()) groups?.join(nowMs)
+      return errors() !== before
+    },
     sendGratuitous(nowMs) {
       for (const address of parts.schedule.due(nowMs, PAIRS_A_TURN)) sendPair(parts, ports, lines.get(address), address, nowMs)
     },
-    waitMs: (nowMs) => parts.schedule.waitMs(nowMs),
+    waitMs(nowMs) {
+      const waits = [parts.schedule.waitMs(nowMs), ...ports.values().map(({ groups }) => groups?.waitMs(nowMs))]
+      const least = Math.min(...waits.map((wait) => wait ?? Infinity))
+      return least === Infinity ? undefined : least
+    },
     fds: () => [...ports.values()].flatMap(({ socket }) => (socket === undefined ? [] : [socket.fd])),
-    states: () =>
-      [...ports.values()].map((port) => ({ interfaceIndex: port.interface.index, name: port.interface.name, error: port.error })),
+    states: () => [...ports.values()].map(stateOf),
     close() {
-      for (const port of ports.values()) port.socket?.close()
+      for (const port of ports.values()) closePort(port)
       ports.clear()
     },
   }
 }
 
-function applyInterfaces(
+const stateOf = ({ is: { index, family, name }, error, groups }: Port): SocketState => ({
+  interfaceIndex: index,
+  family,
+  name,
+  error: error ?? groups?.error,
+})
+
+function applyPorts(
   parts: Parts,
-  ports: Map<number, Port>,
-  lines: Map<number, SlottedLine>,
-  interfaces: readonly TableInterface[],
+  ports: Ports,
+  lines: ReadonlyMap<AddressKey, SlottedLine>,
+  wanted: readonly TablePort[],
   nowMs: number,
 ): void {
-  const wanted = new Map(interfaces.map((one) => [one.index, one]))
-  for (const [index, port] of ports) {
-    if (wanted.has(index)) continue
-    port.socket?.close()
-    ports.delete(index)
+  const next = new Map(wanted.map((one) => [`${one.family} ${one.index}`, one]))
+  for (const [key, port] of ports) {
+    if (next.has(key)) continue
+    closePort(port)
+    ports.delete(key)
   }
-  for (const one of interfaces) {
-    const before = ports.get(one.index)
-    const addresses = before?.table.addresses ?? new Map([...lines].filter(([, line]) => line.interfaceIndex === one.index))
-    const port: Port = { interface: one, table: { mac: one.mac, addresses }, socket: before?.socket, error: before?.error, retryAtMs: 0 }
-    ports.set(one.index, port)
+  for (const [key, one] of next) {
+    const before = ports.get(key)
+    const port = before === undefined ? newPort(parts, one, lines) : changedPort(before, one)
+    ports.set(key, port)
     if (port.socket === undefined) openSocket(parts, port, nowMs)
   }
 }
 
+const changedPort = (port: Port, is: TablePort): Port => ({ ...port, is, table: { ...port.table, mac: is.mac }, retryAtMs: 0 })
+
+/** With the lines that name it already. */
+function newPort({ libc }: Parts, is: TablePort, lines: ReadonlyMap<AddressKey, SlottedLine>): Port {
+  const own = [...lines].filter(([address, line]) => line.interfaceIndex === is.index && familyOfKey(address) === is.family)
+  const groups = is.family === 'IPv6' ? createSolicitedGroups(libc, is.index) : undefined
+  for (const [address] of own) if (typeof address === 'bigint') groups?.add(address)
+  return { is, table: { mac: is.mac, addresses: new Map(own) }, groups, socket: undefined, error: undefined, retryAtMs: 0 }
+}
+
+function closePort(port: Port): void {
+  port.socket?.close()
+  port.groups?.close()
+}
+
 function openSocket(parts: Parts, port: Port, nowMs: number): void {
   try {
-    port.socket = openArpSocket(parts.libc, port.interface.index)
+    port.socket = openFrameSocket(parts.libc, port.is.index, port.is.family)
     port.error = undefined
   } catch (error) {
     port.error = error instanceof Error ? error.message : String(error)
@@ -123,28 +168,37 @@ function openSocket(parts: Parts, port: Port, nowMs: number): void {
 function dropSocket(port: Port, error: string, nowMs: number): true {
   port.socket?.close()
   port.socket = undefined
+  port.groups?.reset()
   port.error = error
   port.retryAtMs = nowMs + REOPEN_DELAY_MS
   return true
 }
 
-function removeLine(parts: Parts, ports: Map<number, Port>, lines: Map<number, SlottedLine>, address: number): void {
+function removeLine(parts: Parts, ports: Ports, lines: Map<AddressKey, SlottedLine>, address: AddressKey): void {
   const line = lines.get(address)
   if (line === undefined) return
   lines.delete(address)
-  ports.get(line.interfaceIndex)?.table.addresses.delete(address)
+  const port = ports.get(portKey(line.interfaceIndex, address))
+  port?.table.addresses.delete(address)
+  if (typeof address === 'bigint') port?.groups?.remove(address)
   parts.schedule.stop(address)
 }
 
-function setLine(parts: Parts, ports: Map<number, Port>, lines: Map<number, SlottedLine>, line: SlottedLine, nowMs: number): void {
-  removeLine(parts, ports, lines, line.address)
-  lines.set(line.address, line)
-  ports.get(line.interfaceIndex)?.table.addresses.set(line.address, line)
-  parts.schedule.start(line.address, nowMs)
+function setLine(parts: Parts, ports: Ports, lines: Map<AddressKey, SlottedLine>, line: SlottedLine, nowMs: number): void {
+  const { address, interfaceIndex } = line
+  // A line that stays on its interface keeps its group: to leave it for a moment is to miss a solicitation.
+  if (lines.get(address)?.interfaceIndex !== interfaceIndex) {
+    removeLine(parts, ports, lines, address)
+    if (typeof address === 'bigint') ports.get(portKey(interfaceIndex, address))?.groups?.add(address)
+  }
+  lines.set(address, line)
+  ports.get(portKey(interfaceIndex, address))?.table.addresses.set(address, line)
+  parts.schedule.start(address, nowMs)
 }
 
 /** Answers up to FRAMES_A_TURN waiting frames. True when the socket failed and was closed. */
 function answer(parts: Parts, port: Port, socket: FrameSocket, buffer: Uint8Array, nowMs: number): boolean {
+  const respond = RESPOND[port.is.family]
   for (let turn = 0; turn < FRAMES_A_TURN; turn++) {
     const received = socket.receive(buffer)
     if (received === 'empty') return false
@@ -159,14 +213,13 @@ function answer(parts: Parts, port: Port, socket: FrameSocket, buffer: Uint8Arra
   return false
 }
 
-function sendPair(parts: Parts, ports: ReadonlyMap<number, Port>, line: SlottedLine | undefined, address: number, nowMs: number): void {
-  const port = line === undefined ? undefined : ports.get(line.interfaceIndex)
+function sendPair(parts: Parts, ports: Ports, line: SlottedLine | undefined, address: AddressKey, nowMs: number): void {
+  const port = line === undefined ? undefined : ports.get(portKey(line.interfaceIndex, address))
   if (line === undefined || port?.socket === undefined) {
     parts.schedule.failed(address, nowMs)
     return
   }
-  const ip = Uint8Array.of(address >>> 24, address >>> 16, address >>> 8, address)
-  for (const frame of gratuitousFrames(port.interface.mac, ip)) {
+  for (const frame of announcementFrames(port.is.mac, address)) {
     if (port.socket.send(frame) === undefined) continue
     parts.counters.addGlobal('rejected')
     parts.schedule.failed(address, nowMs)

@@ -5,10 +5,11 @@ import type { Logger } from '../../runtime/logger.ts'
 import type { Announcer } from '../announcer.ts'
 import type { Libc } from '../io/libc.ts'
 import { openWakeup, type Wakeup } from '../io/wakeup.ts'
+import { familyOfKey } from './address-key.ts'
 import { createLayer2Counters, type Layer2Counters } from './counters.ts'
 import type { FromWorker, SocketState, ToWorker, WorkerStart } from './message.ts'
 import { createSlots, type Slots } from './slots.ts'
-import { EMPTY_TABLE, type Layer2Line, type Table, tableChange } from './table.ts'
+import { EMPTY_TABLE, type Layer2Line, type Table, type TablePort, tableChange } from './table.ts'
 
 export interface Layer2Announcer extends Announcer<Layer2Line> {
   /** The counters of every address of the set, and those of the thread. */
@@ -48,7 +49,7 @@ interface RunningWorker {
   readonly exited: Promise<void>
 }
 
-/** Starts the thread that answers ARP. It is restarted with backoff when it dies, and gets the whole table again. */
+/** Starts the thread that answers ARP and neighbour discovery. It is restarted with backoff when it dies, and gets the whole table again. */
 export function createLayer2Announcer(options: Layer2Options): Layer2Announcer {
   const counters = createLayer2Counters()
   const slots = createSlots(counters)
@@ -85,9 +86,16 @@ export function createLayer2Announcer(options: Layer2Options): Layer2Announcer {
 }
 
 function toTable(lines: readonly Layer2Line[]): Table {
-  const interfaces = new Map(lines.map((line) => [line.interface.index, line.interface]))
+  const ports = new Map<string, TablePort>()
+  for (const {
+    address,
+    interface: { index, name, mac },
+  } of lines) {
+    const family = familyOfKey(address)
+    ports.set(`${family} ${index}`, { index, name, mac, family })
+  }
   return {
-    interfaces: [...interfaces.values()],
+    ports: [...ports.values()],
     lines: new Map(lines.map(({ address, burst, interface: { index } }) => [address, { address, burst, interfaceIndex: index }])),
   }
 }
@@ -125,13 +133,15 @@ function startWorker(options: Layer2Options, state: State, counters: Layer2Count
     })
   })
   port1.on('message', (message: FromWorker) => {
-    const changed = message.states.filter(({ name, error }) => !state.sockets.some((one) => one.name === name && one.error === error))
+    const changed = message.states.filter(
+      ({ name, family, error }) => !state.sockets.some((one) => one.name === name && one.family === family && one.error === error),
+    )
     state.sockets = message.states
     state.failure = undefined
     if (message.states.every(({ error }) => error === undefined)) state.attempts = 0
-    for (const { name, error } of changed) {
-      if (error === undefined) options.logger.info('raw socket open', { interface: name })
-      else options.logger.warn('raw socket closed', { interface: name, error })
+    for (const { name, family, error } of changed) {
+      if (error === undefined) options.logger.info('raw socket open', { interface: name, family })
+      else options.logger.warn('raw socket closed', { interface: name, family, error })
     }
   })
   state.worker = { thread, port: port1, exited }
@@ -154,10 +164,8 @@ function problemsOf(state: State, counters: Layer2Counters, clock: Clock): reado
   if (count !== state.heartbeat.count) state.heartbeat = { count, atMs: nowMs }
   if (state.worker === undefined) return [`the layer 2 thread is not running: ${state.failure ?? 'it ended'}`]
   if (nowMs - state.heartbeat.atMs > STUCK_AFTER_MS) return ['the layer 2 thread does not turn']
-  const missing = state.table.interfaces.filter(
-    ({ index }) => state.sockets.find(({ interfaceIndex }) => interfaceIndex === index)?.error !== undefined,
-  )
-  return missing.map(
-    ({ index, name }) => `${name}: ${state.sockets.find(({ interfaceIndex }) => interfaceIndex === index)?.error ?? 'no raw socket'}`,
-  )
+  return state.table.ports.flatMap(({ index, family, name }) => {
+    const socket = state.sockets.find((one) => one.interfaceIndex === index && one.family === family)
+    return socket?.error === undefined ? [] : [`${name}: ${socket.error}`]
+  })
 }

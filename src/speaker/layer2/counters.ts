@@ -1,4 +1,4 @@
-import { IGNORE_REASONS, type IgnoreReason } from './respond.ts'
+import { IGNORE_REASONS, type IgnoreReason } from './response.ts'
 
 /**
  * Counters that the Worker writes and the main thread reads, in shared memory: a message a second per address would cost the hot loop

@@ -20,7 +20,7 @@ export function parseInterfaceSpec(text: string | undefined): Result<InterfaceSp
   return INTERFACE_NAME.test(text) ? ok({ kind: 'name', name: text }) : err('bad-interface')
 }
 
-/** The interface of this node that the spec means, if it can carry ARP now. */
+/** The interface of this node that the spec means, if it can carry frames now. */
 export function resolveInterface(spec: InterfaceSpec, host: HostFacts): Result<NetworkInterface & { readonly mac: Uint8Array }, Inability> {
   const found = find(spec, host)
   if (!found.ok) return found

@@ -1,3 +1,4 @@
+import type { Family } from '../../addr/ip.ts'
 import type { SlottedLine, TableChange } from './table.ts'
 
 /** What the two threads of layer 2 say to each other. */
@@ -16,9 +17,10 @@ export type ToWorker =
   | { readonly kind: 'change'; readonly change: Omit<TableChange, 'upsert'> & { readonly upsert: readonly SlottedLine[] } }
   | { readonly kind: 'stop' }
 
-/** Whether the Worker has its raw socket on an interface. */
+/** Whether the Worker has its raw socket for a family on an interface, and listens to the groups of the addresses. */
 export interface SocketState {
   readonly interfaceIndex: number
+  readonly family: Family
   readonly name: string
   readonly error: string | undefined
 }

@@ -1,18 +1,19 @@
+import type { AddressKey } from './address-key.ts'
 import { type Layer2Counters, SLOTS } from './counters.ts'
 
 /** Which row of the shared counters belongs to which address. */
 export interface Slots {
   /** Gives an address a row of zeros, unless it has one. Throws RangeError when more than SLOTS addresses are held at once. */
-  take(address: number, text: string): void
-  free(address: number): void
+  take(address: AddressKey, text: string): void
+  free(address: AddressKey): void
   /** The row of a held address; throws RangeError for another one, which is a bug. */
-  of(address: number): number
+  of(address: AddressKey): number
   entries(): Iterable<readonly [text: string, slot: number]>
 }
 
 /** Creates the register. A freed row is reused as late as possible: the other thread may still count into it for a moment. */
 export function createSlots(counters: Pick<Layer2Counters, 'clear'>, size = SLOTS): Slots {
-  const held = new Map<number, { readonly slot: number; readonly text: string }>()
+  const held = new Map<AddressKey, { readonly slot: number; readonly text: string }>()
   const freed: number[] = []
   let fresh = 0
   return {

@@ -1,3 +1,6 @@
+import type { Family } from '../../addr/ip.ts'
+import type { AddressKey } from './address-key.ts'
+
 /** What the main thread tells the Worker to answer for, and the difference between two such tables. */
 
 /** One interface that carries addresses. `mac` is 6 bytes. */
@@ -7,25 +10,30 @@ export interface TableInterface {
   readonly mac: Uint8Array
 }
 
-/** One IPv4 address (unsigned number) to answer for. A new `burst` text starts the gratuitous frames again. */
+/** One family on one interface: what a socket is opened for. */
+export interface TablePort extends TableInterface {
+  readonly family: Family
+}
+
+/** One address to answer for. A new `burst` text starts the gratuitous frames again. */
 export interface TableLine {
-  readonly address: number
+  readonly address: AddressKey
   readonly interfaceIndex: number
   readonly burst: string
 }
 
-/** One address that this node must answer for. `text` is its canonical text, `address` the same as an unsigned 32-bit number. */
+/** One address that this node must answer for. `text` is its canonical text, `address` the same as a key. */
 export interface Layer2Line {
   readonly text: string
-  readonly address: number
+  readonly address: AddressKey
   readonly interface: TableInterface
   /** A new text sends the gratuitous frames again: it names the epoch, the MAC and how often the link came up. */
   readonly burst: string
 }
 
 export interface Table {
-  readonly interfaces: readonly TableInterface[]
-  readonly lines: ReadonlyMap<number, TableLine>
+  readonly ports: readonly TablePort[]
+  readonly lines: ReadonlyMap<AddressKey, TableLine>
 }
 
 /** A TableLine with its row of counters in the shared memory. */
@@ -33,17 +41,17 @@ export interface SlottedLine extends TableLine {
   readonly slot: number
 }
 
-/** The interfaces in full (they are few), of the lines only what changed (they may be many thousands). */
+/** The ports in full (they are few), of the lines only what changed (they may be many thousands). */
 export interface TableChange {
-  readonly interfaces: readonly TableInterface[]
+  readonly ports: readonly TablePort[]
   readonly upsert: readonly TableLine[]
-  readonly remove: readonly number[]
+  readonly remove: readonly AddressKey[]
 }
 
-export const EMPTY_TABLE: Table = { interfaces: [], lines: new Map() }
+export const EMPTY_TABLE: Table = { ports: [], lines: new Map() }
 
-const sameInterface = (a: TableInterface, b: TableInterface): boolean =>
-  a.index === b.index && a.name === b.name && a.mac.every((byte, at) => byte === b.mac[at])
+const samePort = (a: TablePort, b: TablePort): boolean =>
+  a.family === b.family && a.index === b.index && a.name === b.name && a.mac.every((byte, at) => byte === b.mac[at])
 
 const sameLine = (a: TableLine, b: TableLine | undefined): boolean =>
   b !== undefined && a.interfaceIndex === b.interfaceIndex && a.burst === b.burst
@@ -52,8 +60,7 @@ const sameLine = (a: TableLine, b: TableLine | undefined): boolean =>
 export function tableChange(before: Table, after: Table): TableChange | undefined {
   const upsert = [...after.lines.values()].filter((line) => !sameLine(line, before.lines.get(line.address)))
   const remove = [...before.lines.keys()].filter((address) => !after.lines.has(address))
-  const interfacesSame =
-    before.interfaces.length === after.interfaces.length &&
-    after.interfaces.every((one) => before.interfaces.some((other) => sameInterface(one, other)))
-  return interfacesSame && upsert.length === 0 && remove.length === 0 ? undefined : { interfaces: after.interfaces, upsert, remove }
+  const portsSame =
+    before.ports.length === after.ports.length && after.ports.every((one) => before.ports.some((other) => samePort(one, other)))
+  return portsSame && upsert.length === 0 && remove.length === 0 ? undefined : { ports: after.ports, upsert, remove }
 }

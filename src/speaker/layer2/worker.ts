@@ -8,7 +8,7 @@ import { createGratuitousSchedule } from './gratuitous.ts'
 import type { FromWorker, ToWorker, WorkerStart } from './message.ts'
 
 /**
- * The thread that answers ARP. It waits in poll() and never runs an event loop, so nothing that the main thread does (JSON, TLS, garbage
+ * The thread that answers ARP and neighbour discovery. It waits in poll() and never runs an event loop, so nothing that the main thread does (JSON, TLS, garbage
  * collection) delays an answer. Messages arrive by port; the eventfd ends the wait. The wait is bounded because the process cannot exit
  * while a thread is inside a system call.
  */
@@ -33,6 +33,7 @@ function run(start: WorkerStart): void {
       const news = takeMessages(port, responder)
       if (news === 'stop') return
       socketsChanged = responder.reopen(performance.now()) || news === 'changed' || socketsChanged
+      socketsChanged = responder.joinGroups(performance.now()) || socketsChanged
       if (socketsChanged) pollSet = announceSockets(port, responder, (fds) => createPollSet(libc, [start.wakeupFd, ...fds]))
       responder.sendGratuitous(performance.now())
       counters.addGlobal('heartbeat')

@@ -1,25 +1,28 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import t from 'tap'
+import type { AddressKey } from '../../../src/speaker/layer2/address-key.ts'
 import { createLayer2Counters } from '../../../src/speaker/layer2/counters.ts'
 import { createSlots } from '../../../src/speaker/layer2/slots.ts'
 import { EMPTY_TABLE, type Table, type TableLine, tableChange } from '../../../src/speaker/layer2/table.ts'
 
-const ETH0 = { index: 2, name: 'eth0', mac: Uint8Array.of(2, 0, 0, 0, 0, 1) }
-const line = (address: number, burst = '1', interfaceIndex = 2): TableLine => ({ address, burst, interfaceIndex })
-const table = (lines: readonly TableLine[], interfaces = [ETH0]): Table => ({
-  interfaces,
+const ETH0 = { family: 'IPv4' as const, index: 2, name: 'eth0', mac: Uint8Array.of(2, 0, 0, 0, 0, 1) }
+const line = (address: AddressKey, burst = '1', interfaceIndex = 2): TableLine => ({ address, burst, interfaceIndex })
+const table = (lines: readonly TableLine[], ports: Table['ports'] = [ETH0]): Table => ({
+  ports,
   lines: new Map(lines.map((one) => [one.address, one])),
 })
 
 t.test('only what changed is sent', async (t) => {
   const before = table([line(1), line(2), line(3)])
   t.equal(tableChange(before, table([line(3), line(1), line(2)])), undefined, 'the order says nothing')
-  t.same(tableChange(before, table([line(1), line(2, '2'), line(4)])), { interfaces: [ETH0], upsert: [line(2, '2'), line(4)], remove: [3] })
-  t.same(tableChange(before, table([line(1), line(2), line(3, '1', 9)])), { interfaces: [ETH0], upsert: [line(3, '1', 9)], remove: [] })
+  t.same(tableChange(before, table([line(1), line(2, '2'), line(4)])), { ports: [ETH0], upsert: [line(2, '2'), line(4)], remove: [3] })
+  t.same(tableChange(before, table([line(1), line(2), line(3, '1', 9)])), { ports: [ETH0], upsert: [line(3, '1', 9)], remove: [] })
   const otherMac = { ...ETH0, mac: Uint8Array.of(2, 0, 0, 0, 0, 2) }
-  t.same(tableChange(before, table([line(1), line(2), line(3)], [otherMac])), { interfaces: [otherMac], upsert: [], remove: [] })
-  t.same(tableChange(before, EMPTY_TABLE), { interfaces: [], upsert: [], remove: [1, 2, 3] })
+  t.same(tableChange(before, table([line(1), line(2), line(3)], [otherMac])), { ports: [otherMac], upsert: [], remove: [] })
+  const both = table([line(1), line(2), line(3), line(1n)], [ETH0, { ...ETH0, family: 'IPv6' }])
+  t.same(tableChange(before, both), { ports: both.ports, upsert: [line(1n)], remove: [] }, 'the key of IPv6 is no key of IPv4')
+  t.same(tableChange(before, EMPTY_TABLE), { ports: [], upsert: [], remove: [1, 2, 3] })
 })
 
 t.test('applying the changes in turn gives the last table', async (t) => {
@@ -30,7 +33,7 @@ t.test('applying the changes in turn gives the last table', async (t) => {
   fc.assert(
     fc.property(fc.array(lines, { minLength: 1 }), (history) => {
       let before = EMPTY_TABLE
-      const held = new Map<number, TableLine>()
+      const held = new Map<AddressKey, TableLine>()
       for (const wanted of history) {
         const after = table(wanted)
         const change = tableChange(before, after)

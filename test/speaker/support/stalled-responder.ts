@@ -8,6 +8,7 @@ import { silentLogger } from '../../../src/runtime/logger.ts'
 import { interfacesOf } from '../../../src/speaker/host.ts'
 import { openLibc } from '../../../src/speaker/io/libc.ts'
 import { openNetlink } from '../../../src/speaker/io/netlink.ts'
+import { addressKey } from '../../../src/speaker/layer2/address-key.ts'
 import { createLayer2Announcer } from '../../../src/speaker/layer2/announcer.ts'
 
 const [name = '', text = ''] = process.argv.slice(2)
@@ -17,7 +18,7 @@ const ip = parseIp(text)
 if (found?.mac === undefined || !ip.ok) throw new Error('usage: INTERFACE ADDRESS')
 const announcer = createLayer2Announcer({ libc, clock: systemClock, logger: silentLogger, random: Math.random })
 const carrier = { index: found.index, name, mac: found.mac }
-announcer.announce([{ text, address: Number(ip.value.value), interface: carrier, burst: '1' }])
+announcer.announce([{ text, address: addressKey(ip.value), interface: carrier, burst: '1' }])
 while (announcer.counters.global('installed') === 0) await systemClock.sleep(5)
 await systemClock.sleep(100)
 process.stdout.write('{"stalled":true}\n')

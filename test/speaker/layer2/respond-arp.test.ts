@@ -3,7 +3,9 @@ import fc from 'fast-check'
 import t from 'tap'
 import { formatIp, ipFromBytes } from '../../../src/addr/ip.ts'
 import { formatMac, parseMac } from '../../../src/addr/mac.ts'
-import { type IgnoreReason, ipv4Number, respond } from '../../../src/speaker/layer2/respond.ts'
+import { ipv4Key } from '../../../src/speaker/layer2/address-key.ts'
+import { respondArp } from '../../../src/speaker/layer2/respond-arp.ts'
+import type { IgnoreReason } from '../../../src/speaker/layer2/response.ts'
 import { type ArpPacket, parseArp, serializeArp } from '../../../src/wire/arp.ts'
 import { BROADCAST_MAC, ETHER_TYPE, parseEthernet, serializeEthernet } from '../../../src/wire/ethernet.ts'
 
@@ -16,7 +18,7 @@ const OWN = mac('02:00:00:00:00:01')
 const ASKER = mac('02:00:00:00:00:99')
 const VIP = [10, 251, 0, 240]
 const HIGH = [192, 168, 255, 254]
-const TABLE = { mac: OWN, addresses: new Set([ipv4Number(Uint8Array.from(VIP)), ipv4Number(Uint8Array.from(HIGH))]) }
+const TABLE = { mac: OWN, addresses: new Set([ipv4Key(Uint8Array.from(VIP)), ipv4Key(Uint8Array.from(HIGH))]) }
 
 interface Asked extends Partial<Omit<ArpPacket, 'senderIp' | 'targetIp'>> {
   readonly destination?: Uint8Array
@@ -44,9 +46,9 @@ const answered: readonly { readonly name: string; readonly asked: Asked }[] = [
 ]
 for (const { name, asked } of answered) {
   t.test(`answers ${name}`, async (t) => {
-    const response = respond(frame(asked), TABLE)
+    const response = respondArp(frame(asked), TABLE)
     if (response.kind !== 'reply') return void t.fail(response.reason)
-    t.equal(response.address, ipv4Number(Uint8Array.from(asked.targetIp ?? VIP)))
+    t.equal(response.address, ipv4Key(Uint8Array.from(asked.targetIp ?? VIP)))
     const ethernet = parseEthernet(response.frame)
     const arp = ethernet.ok ? parseArp(ethernet.value.payload) : ethernet
     if (!ethernet.ok || !arp.ok) return void t.fail('the reply cannot be read')
@@ -73,30 +75,30 @@ const ignored: readonly { readonly name: string; readonly given: Uint8Array; rea
       name: 'an asker without a MAC',
       given: frame({ senderMac: new Uint8Array(6) }),
       reason: 'bad-sender',
-      address: ipv4Number(Uint8Array.from(VIP)),
+      address: ipv4Key(Uint8Array.from(VIP)),
     },
     {
       name: 'an asker with a group MAC: the answer would be a broadcast',
       given: frame({ senderMac: BROADCAST_MAC }),
       reason: 'bad-sender',
-      address: ipv4Number(Uint8Array.from(VIP)),
+      address: ipv4Key(Uint8Array.from(VIP)),
     },
     {
       name: 'the gratuitous request of another host that claims our address',
       given: frame({ senderIp: VIP, targetIp: VIP }),
       reason: 'foreign-claim',
-      address: ipv4Number(Uint8Array.from(VIP)),
+      address: ipv4Key(Uint8Array.from(VIP)),
     },
     {
       name: 'a question of another host that uses our address as its own',
       given: frame({ senderIp: VIP, targetIp: [10, 251, 0, 1] }),
       reason: 'foreign-claim',
-      address: ipv4Number(Uint8Array.from(VIP)),
+      address: ipv4Key(Uint8Array.from(VIP)),
     },
   ]
 for (const { name, given, reason, address } of ignored) {
   t.test(`ignores ${name}`, async (t) => {
-    t.same(respond(given, TABLE), { kind: 'ignore', reason, ...(address === undefined ? {} : { address }) })
+    t.same(respondArp(given, TABLE), { kind: 'ignore', reason, ...(address === undefined ? {} : { address }) })
   })
 }
 
@@ -109,7 +111,7 @@ t.test('any bytes get at most a reply of 42 bytes to one host, from our MAC', as
   })
   fc.assert(
     fc.property(fc.oneof(fc.uint8Array({ maxLength: 100 }), near), (bytes) => {
-      const response = respond(bytes, TABLE)
+      const response = respondArp(bytes, TABLE)
       if (response.kind === 'ignore') return
       replies++
       assert.equal(response.frame.length, 42)
