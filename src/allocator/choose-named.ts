@@ -1,9 +1,9 @@
 /** The address that a Service asks for: given as it stands, or refused with the first thing that stands against it. */
 import { formatIp, type Ip } from '../addr/ip.ts'
 import { HOLDERS_MAX } from '../api/address-claim.ts'
+import { addressObstacle } from '../policy/address-obstacle.ts'
 import type { Pool } from '../policy/pool.ts'
-import { isPermitted } from '../policy/pool-match.ts'
-import { isBuggy, poolContains, poolGives } from '../policy/pool-ranges.ts'
+import { poolContains } from '../policy/pool-ranges.ts'
 import type { Refusal } from '../policy/refusal.ts'
 import type { Choice, ChoiceFacts, Slot } from './choose.ts'
 import { contestedUntil } from './knowledge/set-aside.ts'
@@ -33,7 +33,7 @@ export function chooseNamedAddress(ip: Ip, slot: Slot, facts: ChoiceFacts): Choi
   const holding = facts.ledger.at(ip)
   const isJoining = holding?.claim.spec.holders.some(({ namespace }) => namespace === slot.own.namespace) === true
   const obstacle =
-    addressObstacle(ip, pool, slot, facts) ??
+    obstacleOf(ip, pool, slot, facts) ??
     (holding === undefined ? freeObstacle(ip, facts) : holderObstacle(holding, slot)) ??
     (isJoining ? undefined : overQuota(pool, slot, facts.ledger))
   if (obstacle !== undefined) return refused(obstacle)
@@ -60,23 +60,10 @@ function outside(ip: Ip, { name, spec }: Pool): Refusal {
   return { code: 'AddressOutsidePool', address: formatIp(ip), pool: name, range: [spec.address, ...(spec.addresses ?? [])].join(',') }
 }
 
-/** What of the Eip and of the network stands against the address, whoever has it. */
-function addressObstacle(ip: Ip, pool: Pool, { own }: Slot, { service, namespace, obstacles }: ChoiceFacts): Refusal | undefined {
-  const address = formatIp(ip)
-  const keptFor = pool.reservations.get(address)
-  const isKeptForUs = keptFor !== undefined && serviceKey(keptFor) === serviceKey(own)
-  if (keptFor !== undefined && !isKeptForUs) return { code: 'AddressReserved', address, pool: pool.name, by: serviceKey(keptFor) }
-  const permitted = namespace !== undefined && isPermitted(pool, { namespace, labels: service.metadata.labels ?? {} })
-  if (pool.enforceNamespaces && !isKeptForUs && !permitted) return { code: 'PoolNotPermitted', pool: pool.name, namespace: own.namespace }
-  if (!poolGives(pool, ip))
-    return { code: 'AddressExcluded', address, pool: pool.name, by: exclusionOf(ip, pool, obstacles.isExcluded(ip)) }
-  const node = obstacles.nodeOf(ip)
-  return node === undefined ? undefined : { code: 'AddressOfNode', address, node }
-}
-
-function exclusionOf(ip: Ip, pool: Pool, isBySettings: boolean): string {
-  if (isBySettings) return 'the setting exclude'
-  return pool.avoidBuggyIPs && isBuggy(ip) ? 'spec.avoidBuggyIPs' : 'spec.exclude'
+/** What of the Eip and of the network stands against the address, whoever has it: the rule that admission applies, too. */
+function obstacleOf(ip: Ip, pool: Pool, { own }: Slot, { service, namespace, obstacles }: ChoiceFacts): Refusal | undefined {
+  const applicant = namespace && { namespace, labels: service.metadata.labels ?? {} }
+  return addressObstacle(ip, pool, { service: own, applicant, isExcluded: obstacles.isExcluded, nodeAt: obstacles.nodeOf })
 }
 
 function freeObstacle(ip: Ip, { ledger, obstacles }: ChoiceFacts): Refusal | undefined {
