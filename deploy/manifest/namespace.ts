@@ -1,5 +1,4 @@
 import { APP_LABEL, APP_LABEL_VALUE, SETTINGS_CONFIG_MAP } from '../../src/api/names.ts'
-import { DEFAULT_SETTINGS } from '../../src/policy/settings.ts'
 import type { Installation, ManifestObject } from './installation.ts'
 import { componentLabels } from './pod.ts'
 
@@ -15,13 +14,15 @@ export function namespaceObject({ namespace }: Installation): ManifestObject {
   }
 }
 
-/** Settings that more than one process reads. A re-apply of the manifest writes the shipped values again. */
+/**
+ * Settings that more than one process reads. It ships empty, so that the flags of the processes count until somebody writes a setting, and a
+ * re-apply of the manifest leaves alone what was written.
+ */
 export function settingsConfigMap({ namespace }: Installation): ManifestObject {
   return {
     apiVersion: 'v1',
     kind: 'ConfigMap',
     metadata: { name: SETTINGS_CONFIG_MAP, namespace, labels: { [APP_LABEL]: APP_LABEL_VALUE } },
-    data: { adopt: DEFAULT_SETTINGS.adopt },
   }
 }
 
