@@ -1,5 +1,5 @@
 /** The first look at every Service, when nobody was looking before. */
-import type { Clock } from '../runtime/clock.ts'
+import type { Clock, Timer } from '../runtime/clock.ts'
 import { describeError, type Logger } from '../runtime/logger.ts'
 
 export interface FirstPassOptions {
@@ -10,7 +10,7 @@ export interface FirstPassOptions {
   /** Takes the keys that did not come to an end: they go on while the others are served. */
   readonly later: (key: string) => void
   readonly concurrency: number
-  readonly clock: Pick<Clock, 'sleep'>
+  readonly clock: Pick<Clock, 'sleep' | 'setTimer'>
   readonly logger: Logger
   /** Aborts when the term is over. */
   readonly signal: AbortSignal
@@ -38,12 +38,11 @@ export function runFirstPass(options: FirstPassOptions): FirstPass {
   const one = async (key: string): Promise<void> => {
     unfinished.add(key)
     const run = tryHard(key, options).then((isDone) => void (isDone && unfinished.delete(key)))
-    const enough = new AbortController()
-    const limit = clock.sleep(LONGEST_MS, enough.signal).then(
-      () => 'late' as const,
-      () => undefined,
-    )
-    const outcome = await Promise.race([run, limit]).finally(() => enough.abort())
+    let timer: Timer | undefined
+    const limit = new Promise<'late'>((resolve) => {
+      timer = clock.setTimer(LONGEST_MS, () => resolve('late'))
+    })
+    const outcome = await Promise.race([run, limit]).finally(() => timer?.cancel())
     if (outcome !== 'late') return
     logger.warn('first pass: the others go on without it', { service: key, afterMs: LONGEST_MS })
     const straggler: Promise<void> = run.catch(() => undefined).finally(() => late.delete(straggler))

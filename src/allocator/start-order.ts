@@ -23,8 +23,7 @@ export function startPhases(knowledge: Knowledge, remembered: ReadonlyMap<string
     for (const holder of claim.spec.holders) seen.add(serviceKey(holder))
   }
   phases[0].push(...seen)
-  const services = [...knowledge.services()].toSorted(byAge)
-  for (const service of services) {
+  for (const service of byAge(knowledge.services())) {
     const key = serviceKey(service.metadata)
     const isPromised = remembered.has(key) || knowledge.pools.reservedFor(key).length > 0
     if (!seen.has(key) && mayConcern(service)) phases[phaseOf(service, isPromised)].push(key)
@@ -45,7 +44,11 @@ function asksForAddress(service: ServiceObject): boolean {
 }
 
 const ageOf = ({ metadata }: ServiceObject): string => `${metadata.creationTimestamp} ${metadata.namespace ?? ''}/${metadata.name}`
-const byAge = (a: ServiceObject, b: ServiceObject): number => (ageOf(a) < ageOf(b) ? -1 : 1)
+/** The oldest first. */
+const byAge = (services: Iterable<ServiceObject>): readonly ServiceObject[] =>
+  Array.from(services, (service) => ({ service, age: ageOf(service) }))
+    .toSorted((a, b) => (a.age < b.age ? -1 : 1))
+    .map(({ service }) => service)
 
 /** What OpenELB noted in the statuses of its Eips: the addresses of Services by `namespace/name`. Read once, before we write there. */
 export function rememberedAddresses(eips: Iterable<EipObject>): ReadonlyMap<string, readonly Ip[]> {
