@@ -114,18 +114,16 @@ function startHandshakes({ cluster, balancer }: AdmissionWorld, bundle: ReturnTy
 }
 
 /** Rotates for `durationMs`; the world has its manifest applied, and nothing else. */
-export async function rotate(
-  world: AdmissionWorld,
-  { durationMs, everyMs, rate, progress }: CertificatesOptions,
-): Promise<CertificatesResult> {
+export async function rotate(world: AdmissionWorld, options: CertificatesOptions): Promise<CertificatesResult> {
+  const { durationMs, enough = Number.POSITIVE_INFINITY, everyMs, rate, progress } = options
   await world.certify(`--certificate-lifetime=${LIFETIME_MS}ms`)
   await world.serve(2, renewing(everyMs))
-  await until('an Eip is admitted', () =>
+  const isAdmitted = () =>
     prepareLoad(world.api).then(
       () => true,
       () => false,
-    ),
-  )
+    )
+  await until('an Eip is admitted', isAdmitted)
   const bundle = followBundle(world)
   const handshakes = startHandshakes(world, bundle, lateMs(everyMs))
   const load = startLoad(world.api, rate)
@@ -133,26 +131,22 @@ export async function rotate(
   const elapsedMs = () => performance.now() - startedMs
   let rolled = 0
   let seen = 0
-  while (elapsedMs() < durationMs && seen < enough) {
-    await delay(200)
-    if (handshakes.serials.size === seen) continue
-    seen = handshakes.serials.size
-    progress(`certificate ${seen}: ${load.asked} admissions and ${handshakes.made()} fresh connections, ${load.failed.length} failed`)
-    if (seen % ROLL_EVERY !== 0) continue
-    await world.roll(renewing(everyMs))
-    rolled++
+  try {
+    while (elapsedMs() < durationMs && seen < enough) {
+      await delay(200)
+      if (handshakes.serials.size === seen) continue
+      seen = handshakes.serials.size
+      progress(`certificate ${seen}: ${load.asked} admissions and ${handshakes.made()} fresh connections, ${load.failed.length} failed`)
+      if (seen % ROLL_EVERY !== 0) continue
+      await world.roll(renewing(everyMs))
+      rolled++
+    }
+  } finally {
+    await Promise.all([load.stop(), handshakes.stop(), bundle.close()])
   }
-  const seconds = elapsedMs() / 1000
-  await Promise.all([load.stop(), handshakes.stop()])
-  await bundle.close()
   const failed = [...load.failed, ...handshakes.failed]
-  const figures = {
-    asked: load.asked,
-    perSecond: Math.round(load.asked / seconds),
-    handshakes: handshakes.made(),
-    certificates: seen,
-    rolled,
-  }
+  const perSecond = Math.round(load.asked / (elapsedMs() / 1000))
+  const figures = { asked: load.asked, perSecond, handshakes: handshakes.made(), certificates: seen, rolled }
   return { passed: failed.length === 0, ...figures, failed: failed.slice(0, MOST_TOLD) }
 }
 
