@@ -44,10 +44,10 @@ export interface Responder {
   serve(fd: number, readable: boolean, failed: boolean, nowMs: number): boolean
   /** Tries to open the sockets that are missing and due. True when one was tried. */
   reopen(nowMs: number): boolean
-  /** Joins some of the groups that are waiting. True when that failed, or fails no more. */
-  joinGroups(nowMs: number): boolean
+  /** Joins and leaves some of the groups for which that is due. True when that failed, or fails no more. */
+  settleGroups(nowMs: number): boolean
   sendGratuitous(nowMs: number): void
-  /** Milliseconds until a gratuitous pair is due, or a group has to be joined. */
+  /** Milliseconds until a gratuitous pair is due, or a group has to be joined or left. */
   waitMs(nowMs: number): number | undefined
   fds(): readonly number[]
   states(): readonly SocketState[]
@@ -88,10 +88,10 @@ export function createResponder(parts: Parts): Responder {
       for (const port of missing) openSocket(parts, port, nowMs)
       return missing.length > 0
     },
-    joinGroups(nowMs) {
+    settleGroups(nowMs) {
       const errors = () => [...ports.values()].map(({ groups }) => groups?.error).join()
       const before = errors()
-      for (const { groups } of ports.values()) groups?.join(nowMs)
+      for (const { groups } of ports.values()) groups?.work(nowMs)
       return errors() !== before
     },
     sendGratuitous(nowMs) {

@@ -33,7 +33,7 @@ function run(start: WorkerStart): void {
       const news = takeMessages(port, responder)
       if (news === 'stop') return
       socketsChanged = responder.reopen(performance.now()) || news === 'changed' || socketsChanged
-      socketsChanged = responder.joinGroups(performance.now()) || socketsChanged
+      socketsChanged = responder.settleGroups(performance.now()) || socketsChanged
       if (socketsChanged) pollSet = announceSockets(port, responder, (fds) => createPollSet(libc, [start.wakeupFd, ...fds]))
       responder.sendGratuitous(performance.now())
       counters.addGlobal('heartbeat')
