@@ -11,6 +11,7 @@ import { ADDRESS_CLAIMS, CONFIG_MAPS, EIPS, NAMESPACES, NODES, SERVICES } from '
 import { systemClock } from '../runtime/clock.ts'
 import { type Check, startHealthServer } from '../runtime/health.ts'
 import type { Logger } from '../runtime/logger.ts'
+import { keepYoungSpaceSmall } from '../runtime/memory.ts'
 import { createMetrics, type Metrics } from '../runtime/metrics.ts'
 import { createProcessLogger, productVersion, runMain, UsageError } from '../runtime/process.ts'
 import { onShutdown } from '../runtime/shutdown.ts'
@@ -27,6 +28,7 @@ runMain('openelb-controller', async () => {
 })
 
 async function run(config: AllocatorConfig): Promise<void> {
+  keepYoungSpaceSmall()
   const logger = createProcessLogger('allocator', config.logFormat, config.logLevel)
   for (const warning of config.warnings) logger.warn(warning)
   const metrics = createMetrics()
