@@ -18,7 +18,7 @@ Scenarios: ${[...findTests().scenarios.keys()].join(', ')}
 /** Scenarios mostly wait (for a Lease, a restart, a time-out), so two of them share two cores well; each has a lab of its own. */
 const LANES = 2
 /** The rest is short. A long one that starts last would run alone at the end. */
-const LONG = ['cluster', 'allocator', 'lab', 'layer2']
+const LONG = ['cluster', 'allocator', 'takeover', 'certificates', 'failpoints', 'lab', 'layer2']
 
 process.exit(await main(process.argv.slice(2)))
 

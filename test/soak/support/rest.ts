@@ -1,4 +1,5 @@
 /** The end of a story: nothing is under way any more, and every law holds. */
+import { OPT_IN, OPT_IN_VALUE } from '../../../src/api/service-annotations.ts'
 import { until } from '../../support/until.ts'
 import { type History, isTold } from './history.ts'
 import { judge, type Seen, type Violation } from './judge.ts'
@@ -10,7 +11,7 @@ const isSettled = ({ services, claims }: History): boolean => {
   for (const service of services.values()) {
     const addresses = (service.status?.loadBalancer?.ingress ?? []).flatMap(({ ip }) => ip ?? [])
     for (const address of addresses) shown.add(address)
-    const wants = service.spec.type === 'LoadBalancer' && service.metadata.annotations?.['lb.kubesphere.io/v1alpha1'] === 'openelb'
+    const wants = service.spec.type === 'LoadBalancer' && service.metadata.annotations?.[OPT_IN] === OPT_IN_VALUE
     if (wants && addresses.length === 0 && !isTold(service)) return false
   }
   return shown.size === claims.size && [...claims.keys()].every((address) => shown.has(address))
