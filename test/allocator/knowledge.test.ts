@@ -306,6 +306,26 @@ t.test('the lists are bounded', async (t) => {
   knowledge.close()
 })
 
+t.test('the order of an Eip is kept over its recreation, and forgotten when others come', async (t) => {
+  const { sources, knowledge } = knowledgeOf()
+  const recent = { order: 'least-recently-released' } as const
+  const { released: of } = knowledge.facts(service('s'), [])
+  const give = (address: string, name: string): void => {
+    sources.claims.set(address, claim(address, name, 'a'))
+    sources.claims.set(address, undefined)
+  }
+  sources.eips.set('p', eip('p', '10.0.0.0/30', recent))
+  give('10.0.0.1', 'p')
+  sources.eips.set('p', undefined)
+  sources.eips.set('p', eip('p', '10.0.0.0/30', recent))
+  t.same(of('p'), [ip('10.0.0.1')])
+  sources.eips.set('p', undefined)
+  sources.eips.set('q', eip('q', '10.1.0.0/30', recent))
+  give('10.1.0.1', 'q')
+  t.same([of('p'), of('q')], [[], [ip('10.1.0.1')]])
+  knowledge.close()
+})
+
 t.test('a Service that came and went while the watch was down', async (t) => {
   const { sources, knowledge, news } = knowledgeOf()
   const ghost = at(service('g', { ingress: ['10.0.0.1'] }), '7')

@@ -20,7 +20,7 @@ export interface Freed {
 /** Creates it empty; `nowMs` is the time in ms since 1970. */
 export function createFreed(ledger: Pick<Ledger, 'isTaken'>, book: () => PoolBook, nowMs: () => number): Freed {
   const setAside = createSetAside()
-  const released = createReleasedLists()
+  const released = createReleasedLists((pool) => book().get(pool) !== undefined)
   return {
     setAside,
     released,

@@ -32,12 +32,13 @@ type List = Map<string, Entry>
 
 const isOrdered = ({ order }: Pool): boolean => order === 'least-recently-released'
 
-/** Creates empty lists. */
-export function createReleasedLists(): ReleasedLists {
+/** Creates empty lists. Those of Eips that `isThere` does not know any more are dropped when another Eip gets its list. */
+export function createReleasedLists(isThere: (pool: string) => boolean): ReleasedLists {
   const lists = new Map<string, List>()
   function listOf(pool: string): List {
     const known = lists.get(pool)
     if (known !== undefined) return known
+    for (const name of lists.keys()) if (!isThere(name)) lists.delete(name)
     const list: List = new Map()
     lists.set(pool, list)
     return list
