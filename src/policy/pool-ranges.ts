@@ -63,9 +63,9 @@ export function readPoolRanges(first: AddressRange, spec: EipSpec): Result<PoolR
 
 /** The fields that hold ranges, with the range of each that can be read: `spec.address`, `spec.addresses[0]` and so on. */
 export function rangeFields(
-  spec: Pick<EipSpec, 'address' | 'addresses'>,
+  spec: Pick<EipSpec, 'address' | 'addresses'> | undefined,
 ): readonly { readonly field: string; readonly range: AddressRange }[] {
-  return [spec.address, ...(spec.addresses ?? [])].flatMap((text, at) => {
+  return [spec?.address ?? '', ...(spec?.addresses ?? [])].flatMap((text, at) => {
     const range = parseAddressRange(text)
     return range.ok ? [{ field: at === 0 ? 'spec.address' : `spec.addresses[${at - 1}]`, range: range.value }] : []
   })

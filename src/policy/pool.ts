@@ -50,6 +50,8 @@ const ADDRESS_FORMS = 'spec.address takes one address, a prefix such as 192.0.2.
 const INTERFACE_CURE =
   'set spec.interface to the name of the link in the network of these addresses, such as eth0, or to can_reach:<address>'
 
+const NO_SPEC: EipSpec = { address: '' }
+
 /** OpenELB's text about an address that it cannot read. */
 export const BAD_ADDRESS_TEXT = 'invalid eip address format'
 /** OpenELB's text about a layer2 or vip Eip without an interface. */
@@ -111,7 +113,8 @@ function readPoolSpec(range: AddressRange, spec: EipSpec): Result<PoolRanges & B
  * Errors: BAD_ADDRESS, then INTERFACE_REQUIRED, then BAD_RANGE and BAD_SELECTOR for the fields that OpenELB does not have.
  */
 export function toPool(eip: EipObject): Result<Pool, PoolError> {
-  const { metadata, spec } = eip
+  // OpenELB's CustomResourceDefinition lets the spec be missing, and what is stored stays as it is.
+  const { metadata, spec = NO_SPEC } = eip
   const range = readRange(spec)
   if (!range.ok) return range
   // An absent protocol means bgp, as OpenELB has it.

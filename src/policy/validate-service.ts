@@ -3,7 +3,7 @@
  * Whether an address is free is not asked; the allocator answers that.
  */
 import type { ServiceObject } from '../api/core-objects.ts'
-import { OPT_IN, OPT_IN_VALUE } from '../api/service-annotations.ts'
+import { KUBE_VIP, OPT_IN, OPT_IN_VALUE } from '../api/service-annotations.ts'
 import { ADDRESS_SOURCES, EIP_SOURCES, readServiceRequest, SHARING_SOURCES } from '../api/service-request.ts'
 import { type RequestFacts, requestFindings } from './request-findings.ts'
 import { settingFindings } from './setting-findings.ts'
@@ -16,7 +16,10 @@ export interface ServiceFacts extends RequestFacts {
   readonly ownNamespace: string
 }
 
-const SETTINGS: readonly string[] = [...ADDRESS_SOURCES, ...EIP_SOURCES, ...SHARING_SOURCES].map(({ setting }) => setting)
+const SETTINGS: readonly string[] = [
+  ...[...ADDRESS_SOURCES, ...EIP_SOURCES, ...SHARING_SOURCES].map(({ setting }) => setting),
+  `${KUBE_VIP}/ignore`,
+]
 
 /** The parts of a Service that are judged: all annotations of ours and of those that are read as ours, and the fields. Equal parts get equal answers. */
 function judged({ metadata, spec }: ServiceObject): string {
@@ -39,7 +42,7 @@ const NEAR_OPT_IN = /^\s*(open-?elb|true|yes|1|enabled?|on)?\s*$/i
 
 function* optOutFindings({ metadata }: ServiceObject): Generator<Finding> {
   const text = metadata.annotations?.[OPT_IN]
-  if (text === undefined || !NEAR_OPT_IN.test(text)) return
+  if (text === undefined || text === OPT_IN_VALUE || !NEAR_OPT_IN.test(text)) return
   yield { warn: `the annotation ${OPT_IN} is ${JSON.stringify(text.slice(0, 32))}, which opts out: write "${OPT_IN_VALUE}", or remove it` }
 }
 

@@ -1,5 +1,7 @@
 import t from 'tap'
+import type { EipObject } from '../../src/api/eip.ts'
 import { toPool } from '../../src/policy/pool.ts'
+import { toOtherEip } from '../../src/policy/validate-eip.ts'
 import { eipObject, pool } from '../support/policy-objects.ts'
 
 t.test('an Eip becomes a pool', async (t) => {
@@ -87,6 +89,12 @@ t.test('the fields that OpenELB does not have', async (t) => {
   const bare = pool('p', '10.0.0.1')
   t.match(bare, { avoidBuggyIPs: false, autoAssign: true, enforceNamespaces: false, order: 'first', onShrink: 'keep' })
   for (const absent of ['serviceSelector', 'namespaceSelector', 'quotaPerNamespace']) t.notOk(absent in bare, absent)
+})
+
+t.test('an Eip of OpenELB without a spec is no pool', async (t) => {
+  const { spec: _spec, ...bare } = eipObject('p', '10.0.0.1')
+  t.match(toPool(bare as EipObject), { ok: false, error: { code: 'BAD_ADDRESS' } })
+  t.same(toOtherEip(bare as EipObject), { name: 'p', ranges: [], isDefault: false })
 })
 
 t.test('a field that cannot be read is named', async (t) => {

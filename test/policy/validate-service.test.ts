@@ -259,6 +259,9 @@ t.test('settings: what they exclude, and whose annotations they have read', asyn
   t.match(asks({ [IP]: '10.251.1.9' }), /^the specified ip:10\.251\.1\.9 of eip:dual is never given, by the setting exclude: /)
   t.equal(asks({ 'metallb.io/loadBalancerIPs': '10.251.1.20,fd01::5' }), 'allowed')
   t.match(asks({ 'metallb.io/loadBalancerIPs': 'junk' }), /^metallb\.io\/loadBalancerIPs: "junk" is not an IP address/)
+  const ignored = opted({ 'kube-vip.io/ignore': 'true', [IP]: 'junk' })
+  t.equal(told(validateService(ignored, undefined, { ...FACTS, settings })), 'allowed', 'it opts out')
+  t.match(told(validateService(opted({ [IP]: 'junk' }), ignored, { ...FACTS, settings })), /"junk" is not an IP address/, 'and no longer')
   t.match(asks({ 'metallb.io/address-pool': 'later' }), /^allowed \| Eip later does not exist/)
   t.match(asks({ 'kube-vip.io/loadbalancerIPs': '0.0.0.0' }), /^allowed \| .* is ignored because OpenELB asks no DHCP server/)
   t.match(

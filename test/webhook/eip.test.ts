@@ -431,3 +431,58 @@ t.test('of overlapping Eips one is admitted, whatever the replicas do meanwhile'
   )
   t.notOk(result.failed, String(fc.defaultReportMessage(result)))
 })
+
+t.test('of Eips that are created and enlarged at once no two ever have an address in common', async (t) => {
+  const step = fc.record({
+    replica: fc.nat(2),
+    delayMs: fc.integer({ min: 0, max: 40 }),
+    of: fc.nat(5),
+    creates: fc.boolean(),
+    from: fc.integer({ min: 0, max: 9 }),
+    span: fc.integer({ min: 0, max: 3 }),
+  })
+  const octets = ({ spec }: EipObject): readonly number[] =>
+    (spec.addresses ?? []).flatMap((text) => {
+      const [first = 0, last = 0] = text.split('-').map((ip) => Number(ip.split('.')[3]))
+      return Array.from({ length: last - first + 1 }, (_, at) => first + at)
+    })
+  /** As the API server does: a change of a version that is no longer the stored one is refused. */
+  const write = (world: World, eip: EipObject, before: EipObject | undefined): void => {
+    if (world.stored.get(eip.metadata.name)?.metadata.resourceVersion === before?.metadata.resourceVersion)
+      world.stored.set(eip.metadata.name, eip)
+  }
+  const result = await fc.check(
+    fc.asyncProperty(
+      fc.array(step, { minLength: 2, maxLength: 14 }),
+      fc.infiniteStream(fc.integer({ min: 0, max: 15 })),
+      async (steps, waits) => {
+        const world = createWorld()
+        world.before = () => world.clock.sleep(waits.next().value as number)
+        const replicas = [0.1, 0.5, 0.9].map((seed, at) => replica(world, seed, (at - 1) * 40_000))
+        let enlarged = 0
+        for (let at = 0; at < 3; at++) world.stored.set(`e${at}`, eipObject(`e${at}`, `10.1.0.${at}`, { uid: `e${at}` }))
+        const all = steps.map(async ({ replica: at, delayMs, of, creates, from, span }, index) => {
+          await world.clock.sleep(delayMs)
+          const name = creates ? `new${index}` : `e${of}`
+          const before = world.stored.get(name)
+          if (!creates && before === undefined) return
+          const version = `${Number(before?.metadata.resourceVersion ?? 0) + 1}`
+          const plain = before ?? eipObject(name, `10.1.1.${index}`, { uid: `n${index}` })
+          const spec = { ...plain.spec, addresses: [`10.0.0.${from}-10.0.0.${from + span}`] }
+          const eip = { ...plain, metadata: { ...plain.metadata, resourceVersion: version }, spec }
+          const answer = await replicas[at]?.admit({ uid: `q${index}`, eip, before, dryRun: false }, { budgetMs: 4000 })
+          if (answer?.allowed !== true) return
+          await world.clock.sleep(waits.next().value as number)
+          enlarged++
+          write(world, eip, before)
+        })
+        await finish(world, Promise.all(all))
+        const taken = [...world.stored.values()].flatMap(octets)
+        const asked = steps.some(({ creates, of }) => creates || of < 3)
+        return new Set(taken).size === taken.length && (!asked || enlarged > 0)
+      },
+    ),
+    { numRuns: 80 },
+  )
+  t.notOk(result.failed, String(fc.defaultReportMessage(result)))
+})
