@@ -1,5 +1,6 @@
 /** One Eip in one line: what it has, what is left of it, who may draw from it, and what is wrong. */
 import { createPoolBook, type PoolBook } from '../allocator/pools.ts'
+import type { AddressClaimObject } from '../api/address-claim.ts'
 import type { EipObject } from '../api/eip.ts'
 import type { LabelSelector } from '../api/label-selector.ts'
 import { isDefaultEip, type Pool } from '../policy/pool.ts'
@@ -56,16 +57,16 @@ const EXPECTED_REASONS: ReadonlySet<string> = new Set(['Active'])
 export function poolLines(state: LedgerState): readonly PoolLine[] {
   const pools = createPoolBook(state.eips)
   const waiting = waitingServices(state.services)
+  const claims = Map.groupBy(state.claims, ({ spec }) => spec.eip)
   return state.eips
-    .map((eip) => poolLine(eip, state, pools, (name) => waitingFor(name, waiting)))
+    .map((eip) => poolLine(eip, claims.get(eip.metadata.name) ?? [], pools, (name) => waitingFor(name, waiting)))
     .toSorted((a, b) => (a.name < b.name ? -1 : 1))
 }
 
-function poolLine(eip: EipObject, { claims }: LedgerState, pools: PoolBook, waiting: (pool: string) => number): PoolLine {
+function poolLine(eip: EipObject, held: readonly AddressClaimObject[], pools: PoolBook, waiting: (pool: string) => number): PoolLine {
   const { metadata, spec, status } = eip
   const state = pools.get(metadata.name)
   const pool = state === undefined || state.kind === 'invalid' ? undefined : state.pool
-  const held = claims.filter((claim) => claim.spec.eip === metadata.name)
   const inside = held.filter((claim) => {
     const ip = claimIp(claim)
     return ip !== undefined && pool !== undefined && poolContains(pool, ip)

@@ -172,6 +172,20 @@ t.test('every Eip that does not serve it says why', async (t) => {
   t.match(asked.out, /- default does not have 10\.4\.0\.1/)
 })
 
+t.test('many Eips are told by their reasons', async (t) => {
+  const many = Array.from({ length: 12 }, (_, at) => eip(`p${at}`, `10.1.${at}.0/30`))
+  const { out } = await tell('default/web', [
+    ...many,
+    eip('here', '10.2.0.0/30'),
+    eip('off', '10.3.0.0/30', { disable: true }),
+    service('web', opted({ [EIP_NAME]: 'here' })),
+  ])
+  t.match(
+    out,
+    /the Service names here\n +\+ here: 4 of 4 addresses free\n +- off is disabled \(spec\.disable\)\n +- p0, p1, p10, p11, p2 and 7 more: each is not named by the Service\n/,
+  )
+})
+
 t.test('fences, quotas, protocols and reservations', async (t) => {
   const tenant = service('web', { namespace: 'team' })
   const other = (name: string) => ({

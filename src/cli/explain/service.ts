@@ -9,6 +9,7 @@ import { defaultPool } from '../../policy/pool-match.ts'
 import { explainRefusal } from '../../policy/refusal.ts'
 import { whoseService } from '../../policy/whose-service.ts'
 import { formatAge } from '../age.ts'
+import { someOf } from '../doctor/finding.ts'
 import { allocatedCondition, nameOfService } from '../ledger-state.ts'
 import type { EventObject } from '../workload-objects.ts'
 import { lastEvents } from './events.ts'
@@ -80,12 +81,20 @@ function notFollowed({ service, pools }: Facts, { eips, ignored }: ServiceReques
   return ignored.filter(({ setting }) => setting !== PROTOCOL || !agrees).map(({ message }) => message)
 }
 
+/** More Eips than these that do not serve it are told by their reasons, not by their names. */
+const MOST_ALONE = 10
+
 function poolLines(given: ServiceExplanationFacts): readonly string[] {
   const { facts } = given
   const wish = readWish(facts.service, facts.settings.compat)
   if (!wish.ok) return []
   const { rule, standings } = poolRule(given, wish.value)
-  return [rule, ...standings.map(({ pool, applies, why }) => `${applies ? '+' : '-'} ${pool}${applies ? `: ${why}` : ` ${why}`}`)]
+  const [serving, others] = [standings.filter(({ applies }) => applies), standings.filter(({ applies }) => !applies)]
+  const reasons = Map.groupBy(others, ({ pool, why }) => (others.length > MOST_ALONE ? why : pool))
+  const grouped = [...reasons.values()].map(
+    (alike) => `- ${someOf(alike.map(({ pool }) => pool))}${alike.length > 1 ? ': each' : ''} ${alike[0]?.why ?? ''}`,
+  )
+  return [rule, ...serving.map(({ pool, why }) => `+ ${pool}: ${why}`), ...grouped]
 }
 
 function addressLines({ service, pools }: Facts, held: readonly Holding[], request: ServiceRequest | undefined): readonly string[] {
