@@ -218,7 +218,11 @@ const REFUSED: readonly { readonly name: string; readonly given: object; readonl
   },
 ]
 
-t.test('the kinds on a real API server', async (t) => {
+/** Some fourteen seconds alone: a call of kubectl for each line of the tables. */
+const LIMIT_MS = 300_000
+t.setTimeout(LIMIT_MS)
+
+t.test('the kinds on a real API server', { timeout: LIMIT_MS }, async (t) => {
   const cluster: Cluster = await startControlPlane()
   t.teardown(() => cluster.down())
   const words = (args: string, input?: string | object) => {
