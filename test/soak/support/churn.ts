@@ -1,4 +1,7 @@
-/** What users do all day: Services come, ask for something else, share, turn away and go; Eips are disabled and enabled. */
+/**
+ * What users do all day: Services come, ask for something else, share, turn away and go; Eips are disabled, grow, shrink, go and
+ * come back. None of what happens to an Eip may take a held address away.
+ */
 import { setTimeout as delay } from 'node:timers/promises'
 import { ALLOW_SHARED_IP, EIP_NAME, OPT_IN, REQUESTED_ADDRESS } from '../../../src/api/service-annotations.ts'
 import { type ApiClient, ApiError } from '../../../src/kube/client.ts'
@@ -24,9 +27,9 @@ const NAMESPACES = ['churn-a', 'churn-b'] as const
 const SLOTS = 14
 /** Few addresses for many Services, so that some always wait. */
 const POOLS = [
-  { name: 'churn-p', address: '10.20.1.0/29', wanted: '10.20.1.5' },
-  { name: 'churn-q', address: '10.20.2.0/29', wanted: '10.20.2.5' },
-  { name: 'churn-r', address: '10.20.3.10-10.20.3.15', wanted: '10.20.3.12' },
+  { name: 'churn-p', address: '10.20.1.0/29', wanted: '10.20.1.5', more: '10.20.5.0/30' },
+  { name: 'churn-q', address: '10.20.2.0/29', wanted: '10.20.2.5', more: '10.20.6.0/30' },
+  { name: 'churn-r', address: '10.20.3.10-10.20.3.15', wanted: '10.20.3.12', more: '10.20.7.0/30' },
 ] as const
 /** For sharing alone: each group has one address. */
 const SHARED = { name: 'churn-s', address: '10.20.4.0/30' } as const
@@ -69,6 +72,17 @@ const DEEDS: Readonly<Record<string, Deed>> = {
   },
   'share no more': ({ removeService }, key) => removeService(sharing(key)),
   disable: ({ patchEip }, _key, random) => patchEip(random.pick(POOLS).name, { spec: { disable: true } }),
+  grow: ({ patchEip }, _key, random) => {
+    const { name, more } = random.pick(POOLS)
+    return patchEip(name, { spec: { addresses: [more] } })
+  },
+  shrink: ({ patchEip }, _key, random) => patchEip(random.pick(POOLS).name, { spec: { addresses: null } }),
+  'delete a pool and make it again': async ({ removeEip, makeEip }, _key, random) => {
+    const { name, address } = random.pick(POOLS)
+    await removeEip(name)
+    await delay(random.below(300))
+    await makeEip(name, address)
+  },
   enable: async ({ patchEip }) => {
     for (const { name } of POOLS) await patchEip(name, { spec: { disable: false } })
   },
