@@ -5,7 +5,8 @@ import { fileURLToPath } from 'node:url'
 import { stopChild } from './stop-child.ts'
 
 const MAIN = fileURLToPath(new URL('../../src/allocator/main.ts', import.meta.url))
-const START_TIMEOUT_MS = 30_000
+/** A start takes half a second alone, and much longer where many tests share two cores. */
+const START_TIMEOUT_MS = 90_000
 
 type LogLine = Readonly<Record<string, unknown>> & { readonly msg: string; readonly level: string }
 
