@@ -47,6 +47,8 @@ export interface Slot {
   readonly family: Family | undefined
   /** What the chosen address takes the place of; it does not count against the quota. */
   readonly replacing: Holding | undefined
+  /** The Eip of one more address that was chosen for the other family and is not claimed yet: it counts against the quota. */
+  readonly pending?: string
 }
 
 /** Why this address, for the log and for `openelb explain`. */

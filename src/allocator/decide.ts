@@ -9,9 +9,9 @@ import { type NotOurs, type Ownership, whoseService } from '../policy/whose-serv
 import { type Choice, type ChoiceFacts, type ChoiceReason, chooseAddress } from './choose.ts'
 import { amendedSpec, claimSpec, joinedSpec } from './claim-spec.ts'
 import { desiredWithAddresses, desiredWithout } from './desired.ts'
-import { fitnessOf, isShown, ofFamily, prefer } from './fitness.ts'
+import { fitnessOf, isShown, ofFamily, prefer, shows } from './fitness.ts'
 import { homeOf } from './home.ts'
-import type { Holding } from './ledger.ts'
+import { type Holding, holderOf } from './ledger.ts'
 import { readWish, toHolder, type Wish } from './request.ts'
 import { allocatedCondition, type DesiredService, isMarked, strayFinalizers } from './service-status.ts'
 
@@ -55,7 +55,11 @@ export function decide(facts: Facts): Decision {
   const ownership = ownershipOf(facts, held)
   if (ownership.kind === 'not-ours') return letGo(service, held, ownership.reason)
   const wish = readWish(service, facts.settings.compat)
-  if (!wish.ok) return settle(facts, ownership, held, { keep: onePerFamily(held, service), refusals: [wish.error], others: [] })
+  if (!wish.ok) {
+    // What it shows stays; a claim that was never on show may be half of what it asked for before.
+    const onShow = held.filter((holding) => isShown(holding, service))
+    return settle(facts, ownership, held, { keep: onePerFamily(onShow, service), refusals: [wish.error], others: [] })
+  }
   return obtain({ facts, ownership, wish: wish.value, own: toHolder(service, wish.value.sharing), held })
 }
 
@@ -118,29 +122,47 @@ interface Place {
   readonly choice?: Choice
 }
 
-function placeOf(family: Family | undefined, { facts, wish, own, held }: Task): Place {
+function placeOf(family: Family | undefined, { facts, wish, own, held }: Task, others: readonly Place[]): Place {
   const { service } = facts
   const mine = ofFamily(held, family).map((holding) => ({ holding, fitness: fitnessOf(holding, wish, own, facts) }))
   const withFitness = (fitness: string) => mine.filter((each) => each.fitness === fitness).map(({ holding }) => holding)
   const fitting = prefer(withFitness('fits'), service)
   if (fitting !== undefined) return { family, keep: fitting }
   const keep = prefer(withFitness('unwanted'), service)
-  return { family, keep, choice: chooseAddress({ wish, own, family, replacing: keep ?? mine[0]?.holding }, facts) }
+  const replacing = keep ?? mine[0]?.holding
+  const pending = others.flatMap(pendingIn)[0]
+  return { family, keep, choice: chooseAddress({ wish, own, family, replacing, ...(pending !== undefined && { pending }) }, facts) }
+}
+
+/** The Eip that gives one address more for this place; none where it only takes the place of another one. */
+const pendingIn = ({ keep, choice }: Place): readonly string[] =>
+  choice?.kind === 'chosen' && choice.beside === undefined && keep === undefined ? [choice.pool.name] : []
+
+function placesOf(task: Task): readonly Place[] {
+  const { families } = task.wish
+  const places: Place[] = []
+  for (const family of families.length === 0 ? [undefined] : families) places.push(placeOf(family, task, places))
+  return places
 }
 
 /** Family by family: claims what is missing, one claim at a time; with nothing left to claim, brings the claims up to date and settles. */
 function obtain(task: Task): Decision {
   const { wish, own } = task
-  const places = (wish.families.length === 0 ? [undefined] : wish.families).map((family) => placeOf(family, task))
+  const places = placesOf(task)
   if (places.some(({ choice }) => choice?.kind === 'unknown-namespace')) return { kind: 'await-namespace' }
   const refusals = places.flatMap((place) => told(place, task))
   const isIncomplete = wish.required && refusals.length > 0
   for (const { choice } of places) {
     if (choice?.kind !== 'chosen') continue
-    // Both or nothing: but what the status shows already was given before, and is not taken back.
-    if (isIncomplete && choice.from !== 'status') continue
     const { pool, ip, beside, from } = choice
-    if (beside !== undefined) return { kind: 'join', holding: beside, spec: joinedSpec(beside, own), from }
+    // Both or nothing: but what the status shows already was given before, and is not taken back.
+    if (isIncomplete && !shows(task.facts.service, ip)) continue
+    if (beside !== undefined) {
+      // Its own address already, which another Eip has by now: the one that it asks for.
+      const moved = holderOf(beside, own.uid) === undefined ? undefined : amendedSpec(beside, pool, own)
+      if (moved !== undefined) return { kind: 'amend', holding: beside, spec: moved }
+      return { kind: 'join', holding: beside, spec: joinedSpec(beside, own), from }
+    }
     return { kind: 'claim', name: claimName(ip), spec: claimSpec(own, pool, ip), from }
   }
   const kept = places.flatMap(({ keep }) => keep ?? [])

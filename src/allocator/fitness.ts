@@ -19,7 +19,10 @@ export type Fitness =
 const isSame = (a: Ip, b: Ip): boolean => a.family === b.family && a.value === b.value
 
 /** Whether the status of the Service shows the address. */
-export const isShown = (holding: Holding, service: ServiceObject): boolean => shownAddresses(service).some((ip) => isSame(ip, holding.ip))
+export const shows = (service: ServiceObject, ip: Ip): boolean => shownAddresses(service).some((other) => isSame(other, ip))
+
+/** Whether the status of the Service shows what it holds. */
+export const isShown = (holding: Holding, service: ServiceObject): boolean => shows(service, holding.ip)
 
 /** What of the facts decides whether a holding fits. */
 export interface FitnessFacts {

@@ -5,11 +5,11 @@ import type { Slot } from './choose.ts'
 import type { LedgerView } from './ledger.ts'
 
 /** The refusal of one more address of the pool, when the namespace holds all that the quota lets it; what is replaced does not count. */
-export function overQuota(pool: Pool, { own, replacing }: Slot, ledger: Pick<LedgerView, 'countFor'>): Refusal | undefined {
+export function overQuota(pool: Pool, { own, replacing, pending }: Slot, ledger: Pick<LedgerView, 'countFor'>): Refusal | undefined {
   const limit = pool.quotaPerNamespace
   if (limit === undefined) return undefined
   const replaced = replacing?.claim.spec.eip === pool.name && isOnlyOf(replacing.claim.spec.holders, own.namespace) ? 1 : 0
-  const held = ledger.countFor(pool.name, own.namespace) - replaced
+  const held = ledger.countFor(pool.name, own.namespace) - replaced + (pending === pool.name ? 1 : 0)
   return held < limit ? undefined : { code: 'QuotaExceeded', pools: [pool.name], namespace: own.namespace, limit }
 }
 

@@ -52,6 +52,6 @@ async function tell(seed: number, { broken, log, steps }: Failure, progress: (li
   const short = await shrink(steps, law)
   const again = await liveSteps(short)
   progress(`shrunk to ${short.length} steps: ${JSON.stringify(short)}`)
-  for (const line of again.failure?.log ?? []) progress(`  ${line}`)
+  for (const line of (again.failure?.log ?? []).slice(0, LOG_LINES)) progress(`  ${line}`)
   for (const line of again.failure?.broken ?? []) progress(`  ${line}`)
 }

@@ -62,7 +62,7 @@ export function createApi(onChange: (change: Change) => void): Api {
     put<C extends Collection>(collection: C, key: string, object: Objects[C]): Objects[C] {
       const map = maps[collection] as Map<string, Objects[C]>
       const before = map.get(key)
-      if (before !== undefined && JSON.stringify(before) === JSON.stringify(object)) return before
+      if (before !== undefined && isSame(before, object)) return before
       revision++
       const after = { ...object, metadata: { ...object.metadata, resourceVersion: String(revision) } } as Objects[C]
       map.set(key, after)
@@ -78,6 +78,17 @@ export function createApi(onChange: (change: Change) => void): Api {
     },
     uid: () => `uid-${++uids}`,
   }
+}
+
+/** Equality of JSON values. */
+function isSame(a: unknown, b: unknown): boolean {
+  if (a === b) return true
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false
+  if (Array.isArray(a) && Array.isArray(b)) return a.length === b.length && a.every((value, at) => isSame(value, b[at]))
+  const left = a as Readonly<Record<string, unknown>>
+  const right = b as Readonly<Record<string, unknown>>
+  const keys = Object.keys(left)
+  return keys.length === Object.keys(right).length && keys.every((key) => isSame(left[key], right[key]))
 }
 
 const refuse = (status: number, reason: string): never => {

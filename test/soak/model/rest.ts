@@ -16,6 +16,7 @@ import {
   factsOf,
   familyOf,
   heldBy,
+  isContested,
   isFencedOff,
   isOurs,
   keyOf,
@@ -153,7 +154,7 @@ function isTrue(reason: string, service: ServiceObject, wish: WishView, missing:
     case 'AddressOfNode':
       return asked.some((address) => view.nodeAddresses.has(address))
     case 'AddressConflict':
-      return asked.some((address) => setAside.has(address))
+      return asked.some((address) => setAside.has(address) || isContested(claimAt.get(address)))
     case 'AddressTaken':
     case 'SharingRefused':
     case 'PortClash':

@@ -211,6 +211,10 @@ export function against(service: ServiceObject, wish: WishView, address: string,
   return candidates(service, wish.protocol, facts).includes(pool) ? undefined : `${pool.name} is no candidate`
 }
 
+/** Whether a speaker heard another host answer for the address. */
+export const isContested = (claim: AddressClaimObject | undefined): boolean =>
+  claim?.status?.conditions?.some(({ type, status }) => type === 'AddressConflict' && status === 'True') === true
+
 export const usesSamePort = (a: Holder, b: Holder): boolean =>
   a.ports.some((one) => b.ports.some((other) => one.port === other.port && one.protocol === other.protocol))
 
@@ -258,6 +262,7 @@ function canTake(service: ServiceObject, wish: WishView, address: string, facts:
     return isAsked || isKept || !(facts.shownAt.get(address) ?? []).some((other) => other !== uid)
   }
   const others = claim.spec.holders.filter((holder) => holder.uid !== uid)
+  if (isContested(claim)) return false
   // Its own address, which it has and does not want.
   if (others.length < claim.spec.holders.length) return false
   const joins = others.some((holder) => holder.namespace === namespace)

@@ -4,7 +4,7 @@
  */
 import { ApiError } from '../../../src/kube/client.ts'
 import type { Random } from '../support/random.ts'
-import { type Api, COLLECTIONS, type Collection, createApi } from './api.ts'
+import { type Api, COLLECTIONS, createApi } from './api.ts'
 import { createModel, type Model } from './model.ts'
 import { beginTerm, createProcess, createProcessClock, type Fate, type Process, type Request } from './process.ts'
 import { deed, labelNamespace, NAMESPACES } from './users.ts'
@@ -37,7 +37,8 @@ export interface World {
 const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
 const FATES: readonly Fate[] = ['unanswered', 'lost', 'refused', 'conflict', 'late']
-const MOST_EVENTS = 20_000
+/** Nothing that comes to rest takes longer. */
+const MOST_EVENTS = 2000
 
 export function createWorld(): World {
   let nowMs = START_MS
@@ -128,26 +129,32 @@ export function createWorld(): World {
 
   /** One thing that is under way goes on; false when nothing is. */
   function event(random: Random, trouble: number): boolean {
+    let total = strays.length
     const actors = awake()
-    const queues = actors.flatMap((process) =>
-      COLLECTIONS.flatMap((c): [Following, Collection][] => (process.queues[c].length > 0 ? [[process, c]] : [])),
-    )
-    const requests = actors.flatMap(({ requests }) => requests)
-    const total = queues.length + requests.length + strays.length
+    for (const { queues, requests } of actors) {
+      total += requests.length
+      for (const collection of COLLECTIONS) if (queues[collection].length > 0) total++
+    }
     if (total === 0) return false
-    const at = random.below(total)
-    const queue = queues[at]
-    const request = requests[at - queues.length]
-    if (queue !== undefined) queue[0].deliver(queue[1])
-    else if (request !== undefined) {
-      request.process.requests.splice(request.process.requests.indexOf(request), 1)
-      serve(request, fateOf(request, random, trouble))
-    } else {
-      const [stray] = strays.splice(at - queues.length - requests.length, 1)
-      if (stray !== undefined && random.below(100) < 60) {
-        say(`  ${stray.process.name}: late: ${stray.says}`)
-        carryOut(stray)
+    let at = random.below(total)
+    for (const process of actors) {
+      for (const collection of COLLECTIONS) {
+        if (process.queues[collection].length > 0 && at-- === 0) {
+          process.deliver(collection)
+          return true
+        }
       }
+      if (at < process.requests.length) {
+        const [request] = process.requests.splice(at, 1)
+        if (request !== undefined) serve(request, fateOf(request, random, trouble))
+        return true
+      }
+      at -= process.requests.length
+    }
+    const [stray] = strays.splice(at, 1)
+    if (stray !== undefined && random.below(100) < 60) {
+      say(`  ${stray.process.name}: late: ${stray.says}`)
+      carryOut(stray)
     }
     return true
   }
@@ -171,7 +178,7 @@ export function createWorld(): World {
       nowMs = Math.max(nowMs, next.dueMs)
       next.fn()
       await settle()
-      if (isCalm) await drain(random)
+      if (isCalm && !(await drain(random))) return
     }
     nowMs = Math.max(nowMs, untilMs)
   }
