@@ -205,3 +205,32 @@ t.test('the paper: what was set aside is not given before its time', async (t) =
   t.equal(address(NOW_MS), '10.0.0.1')
   t.equal(address(NOW_MS + 600_000), '10.0.0.0')
 })
+
+t.test('the paper: what a later one lets go an earlier one gets', async (t) => {
+  const objects = objectsOf({
+    namespaces: [NAMESPACE],
+    eips: [eip('pool', '10.0.0.0/30')],
+    claims: [claim('10.0.0.0', 'a'), claim('10.0.0.1', 'b')],
+    services: [
+      service('a', { shows: ['10.0.0.0'], ...named('pool', { [REQUESTED_ADDRESS]: '10.0.0.1' }) }),
+      service('b', { shows: ['10.0.0.1'], ...named('pool', { [REQUESTED_ADDRESS]: '10.0.0.2' }) }),
+    ],
+  })
+  const outcomes = createPaper(objects, OWN, NOW_MS).run()
+  t.same(
+    ['a', 'b'].map((name) => outcomes.get(`default/${name}`)?.held.map(({ address }) => address)),
+    [['10.0.0.1'], ['10.0.0.2']],
+  )
+})
+
+t.test('the paper: an old note of an Eip opens no fence to a Service that has its address', async (t) => {
+  const noted = { used: { '10.9.0.1': 'default/a' }, conditions: [] }
+  const fenced = eip('old', '10.9.0.0/30', { namespaces: ['x'], enforceNamespaces: true, status: noted })
+  const a = service('a', { shows: ['10.0.0.0'], ...named('old') })
+  const claims = [claim('10.0.0.0', 'a')]
+  const objects = objectsOf({ namespaces: [NAMESPACE], eips: [fenced, eip('pool', '10.0.0.0/30')], claims, services: [a] })
+  t.match(createPaper(objects, OWN, NOW_MS).run().get('default/a'), {
+    held: [{ address: '10.0.0.0' }],
+    refusals: [{ code: 'PoolNotPermitted' }],
+  })
+})
