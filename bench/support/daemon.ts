@@ -1,5 +1,6 @@
 /**
- * One of our processes as in its Pod: compiled as for the image, and with the files and variables that a kubelet gives a ServiceAccount.
+ * One of our processes as in its Pod: compiled as for the image, with the files and variables that a kubelet gives a ServiceAccount, and with
+ * the memory limit of its container.
  * Its log goes to a file, so that reading it costs the bench nothing.
  */
 import { spawn } from 'node:child_process'
@@ -7,6 +8,7 @@ import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'nod
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { stopChild } from '../../test/support/stop-child.ts'
+import { createMemoryLimit } from './memory-limit.ts'
 import { until } from './waiting.ts'
 
 export interface Daemon {
@@ -35,12 +37,16 @@ interface DaemonOptions {
   readonly startMessage: string
 }
 
+/** As in deploy/manifest. */
+const MEMORY_LIMIT_MIB = { allocator: 512, webhook: 256 } as const
+
 /** A mount namespace of its own, in which the files are where a Pod has them. */
 const AS_IN_POD = `
 mount -t tmpfs tmpfs /run
 mkdir -p /run/secrets/kubernetes.io
 cp -r "$1" /run/secrets/kubernetes.io/serviceaccount
-shift
+echo $$ > "$2"
+shift 2
 exec "$@"`
 
 /** Starts src/NAME/main.ts, which must have been compiled. Resolves when it has said `startMessage`. The kernel ends it with us, however we end. */
@@ -49,7 +55,8 @@ export async function startDaemon(name: 'allocator' | 'webhook', options: Daemon
   const main = fileURLToPath(new URL(`../../dist/src/${name}/main.js`, import.meta.url))
   const log = `${options.folder}/${name}-${identity}.log`
   const files = writeAccount(`${options.folder}/${name}-${identity}`, account)
-  const inPod = ['unshare', '--mount', '--propagation', 'private', 'sh', '-ec', AS_IN_POD, 'pod', files]
+  const memory = createMemoryLimit(`${process.pid}-${identity}`, MEMORY_LIMIT_MIB[name])
+  const inPod = ['unshare', '--mount', '--propagation', 'private', 'sh', '-ec', AS_IN_POD, 'pod', files, memory.procs ?? '/dev/null']
   const argv = ['--pdeathsig', 'KILL', ...inPod, process.execPath, main, ...args]
   const logFile = openSync(log, 'w', 0o600)
   const child = spawn('setpriv', argv, { stdio: ['ignore', 'ignore', logFile], env: environment(account, identity) })
@@ -63,7 +70,10 @@ export async function startDaemon(name: 'allocator' | 'webhook', options: Daemon
     })
     return findLine(log, message) ?? {}
   }
-  const stop = async (): Promise<void> => void (await stopChild(child, 'SIGTERM'))
+  const stop = async (): Promise<void> => {
+    await stopChild(child, 'SIGTERM')
+    await memory.remove()
+  }
   await said(options.startMessage).catch(async (error: unknown) => {
     await stop()
     throw error
