@@ -89,17 +89,16 @@ export function createResponder(parts: Parts): Responder {
       return missing.length > 0
     },
     settleGroups(nowMs) {
-      const errors = () => [...ports.values()].map(({ groups }) => groups?.error).join()
-      const before = errors()
-      for (const { groups } of ports.values()) groups?.work(nowMs)
-      return errors() !== before
+      let changed = false
+      for (const { groups } of ports.values()) if (groups?.work(nowMs) === true) changed = true
+      return changed
     },
     sendGratuitous(nowMs) {
       for (const address of parts.schedule.due(nowMs, PAIRS_A_TURN)) sendPair(parts, ports, lines.get(address), address, nowMs)
     },
     waitMs(nowMs) {
-      const waits = [parts.schedule.waitMs(nowMs), ...ports.values().map(({ groups }) => groups?.waitMs(nowMs))]
-      const least = Math.min(...waits.map((wait) => wait ?? Infinity))
+      let least = parts.schedule.waitMs(nowMs) ?? Infinity
+      for (const { groups } of ports.values()) least = Math.min(least, groups?.waitMs(nowMs) ?? Infinity)
       return least === Infinity ? undefined : least
     },
     fds: () => [...ports.values()].flatMap(({ socket }) => (socket === undefined ? [] : [socket.fd])),

@@ -28,8 +28,8 @@ export interface SolicitedGroups {
   add(address: bigint): void
   /** An address is not held any more. */
   remove(address: bigint): void
-  /** Joins and leaves some of the groups for which that is due. */
-  work(nowMs: number): void
+  /** Joins and leaves some of the groups for which that is due. True when `error` became another one. */
+  work(nowMs: number): boolean
   /** Milliseconds until work() has something to do; undefined when there is nothing. */
   waitMs(nowMs: number): number | undefined
   /** Leaves all, and plans to join them again: the interface was away. */
@@ -114,8 +114,9 @@ function remove({ memberships, due }: State, address: bigint): void {
   if (membership.addresses === 0) due.add(id)
 }
 
-function work(state: State, nowMs: number): void {
-  if (nowMs < state.retryAtMs) return
+function work(state: State, nowMs: number): boolean {
+  if (state.due.size === 0 || nowMs < state.retryAtMs) return false
+  const before = state.error
   for (const id of [...state.due.values().take(CHANGES_A_TURN)]) {
     state.due.delete(id)
     state.error = settle(state, id)
@@ -123,8 +124,9 @@ function work(state: State, nowMs: number): void {
     // To the end of the queue: one group that cannot be joined must not keep out the others.
     state.due.add(id)
     state.retryAtMs = nowMs + RETRY_DELAY_MS
-    return
+    break
   }
+  return state.error !== before
 }
 
 /** Joins or leaves one group, or neither when it is as it should be. Gives the failure as text. */

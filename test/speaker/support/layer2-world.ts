@@ -3,13 +3,14 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { rbacObjects, SPEAKER_RIGHTS } from '../../../deploy/manifest/rbac.ts'
 import { type Cluster, type LabNode, startControlPlane } from '../../../lab/cluster.ts'
-import type { AddressClaimObject, AddressClaimSpec } from '../../../src/api/address-claim.ts'
+import { type AddressClaimObject, type AddressClaimSpec, claimName } from '../../../src/api/address-claim.ts'
 import { SPEAKER_NAME } from '../../../src/api/names.ts'
 import { type ApiClient, createApiClient } from '../../../src/kube/client.ts'
 import { createObject, findObject, getObject, listObjects, patchObject } from '../../../src/kube/objects.ts'
 import { ADDRESS_CLAIMS, EVENTS, NODES, PODS, SERVICES } from '../../../src/kube/resources.ts'
 import { silentLogger } from '../../../src/runtime/logger.ts'
 import { type ArpHost, startArpHost } from './arp-host.ts'
+import { ipOf } from './objects.ts'
 
 export const OWN = 'openelb-system'
 const INSTALLATION = { namespace: OWN, image: 'none', version: '0.0.0' }
@@ -83,14 +84,7 @@ async function install(cluster: Cluster): Promise<Layer2World> {
   }
 }
 
-const nameOf = (address: string): string =>
-  address.includes(':')
-    ? address
-        .replace('::', ':0:0:0:0:0:0:')
-        .split(':')
-        .map((group) => group.padStart(4, '0'))
-        .join('-')
-    : address
+const nameOf = (address: string): string => claimName(ipOf(address))
 
 function waitFor(api: ApiClient): Layer2World['until'] {
   return async (what, address, check, timeoutMs = 30_000) => {
