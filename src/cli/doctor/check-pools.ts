@@ -13,7 +13,7 @@ import { type LedgerState, nameOfService } from '../ledger-state.ts'
 import { poolLines } from '../pool-line.ts'
 import { shortTrouble } from '../trouble.ts'
 import { waitingServices } from '../waiting.ts'
-import { type Finding, fail, fine, someOf, warn } from './finding.ts'
+import { counted, type Finding, fail, fine, someOf, warn } from './finding.ts'
 
 export function checkPools(state: LedgerState, nodes: Reading<readonly NodeObject[]>): readonly Finding[] {
   const book = createPoolBook(state.eips)
@@ -26,7 +26,7 @@ export function checkPools(state: LedgerState, nodes: Reading<readonly NodeObjec
       : [warn('pools', `whether they contain addresses of nodes is unknown: ${shortTrouble(nodes.error)}`)]),
   ]
   const failed = findings.some(({ level }) => level === 'FAIL')
-  return failed || findings.length > 0 ? findings : [fine('pools', `${state.eips.length} Eips, all in order`)]
+  return failed || findings.length > 0 ? findings : [fine('pools', `${counted(state.eips.length, 'Eip')}, all in order`)]
 }
 
 function checkStanding(eip: EipObject, book: PoolBook): readonly Finding[] {

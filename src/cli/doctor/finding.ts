@@ -29,3 +29,6 @@ export function someOf(names: readonly string[]): string {
   const named = names.slice(0, MOST_NAMED).join(', ')
   return names.length > MOST_NAMED ? `${named} and ${names.length - MOST_NAMED} more` : named
 }
+
+/** `1 claim`, `2 claims`. */
+export const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`

@@ -7,7 +7,7 @@ import { auditLedger } from '../doctor/check-ledger.ts'
 import { checkKubeProxy, checkSettings } from '../doctor/check-network.ts'
 import { checkPools, checkServices } from '../doctor/check-pools.ts'
 import { type DoctorFacts, readDoctorFacts, readLeaseAgain } from '../doctor/facts.ts'
-import { type Finding, fail, orFine } from '../doctor/finding.ts'
+import { counted, type Finding, fail, orFine } from '../doctor/finding.ts'
 import type { CliValues } from '../flags.ts'
 import { readLedgerState } from '../ledger-state.ts'
 import { type Cell, misuse, type Outcome, type Tone, toned } from '../report.ts'
@@ -22,14 +22,14 @@ async function auditTwice(cluster: ClusterReader, values: CliValues, facts: Doct
   if (!facts.state.ok) return []
   const first = auditLedger(facts.state.value, facts.nowMs)
   const total = facts.state.value.claims.length
-  if (first.length === 0) return orFine([], 'ledger', `${total} claims, no contradiction`)
+  if (first.length === 0) return orFine([], 'ledger', `${counted(total, 'claim')}, no contradiction`)
   await cluster.wait(SECOND_LOOK_MS)
   const again = await attempt(readLedgerState(cluster, values))
   const seen = new Set((again.ok ? auditLedger(again.value, facts.nowMs + SECOND_LOOK_MS) : first).map(({ says }) => says))
   return orFine(
     first.filter(({ says }) => seen.has(says)),
     'ledger',
-    `${total} claims, no contradiction that lasts`,
+    `${counted(total, 'claim')}, no contradiction that lasts`,
   )
 }
 

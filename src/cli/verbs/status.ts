@@ -69,7 +69,7 @@ const attentionCells = ({ address, service, eip, node, state, says }: Attention)
 function serviceLines({ services, addresses, settings }: StatusValue): Extract<Block, { kind: 'lines' }>['lines'] {
   return [
     [`${services.loadBalancers} of type LoadBalancer, `, toned(`${services.waiting} waiting`, services.waiting > 0 ? 'warn' : undefined)],
-    [`${addresses.inUse} addresses in use, ${addresses.announced} announced`],
+    [`${addresses.inUse} ${addresses.inUse === 1 ? 'address' : 'addresses'} in use, ${addresses.announced} announced`],
     [`adopted: ${settings.adopt}${settings.problem === undefined ? '' : ` (${settings.problem})`}`],
   ]
 }

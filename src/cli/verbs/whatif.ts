@@ -1,6 +1,7 @@
 /** `openelb whatif`: a change of the Eips, tried on paper. */
 import type { EipObject } from '../../api/eip.ts'
 import { ok, type Result } from '../../result.ts'
+import { counted } from '../doctor/finding.ts'
 import { createPaper, type PaperObjects } from '../paper/paper.ts'
 import { readPaper } from '../paper/read.ts'
 import { cut } from '../pool-line.ts'
@@ -67,7 +68,7 @@ function report(comparisons: readonly Comparison[], remarks: readonly string[], 
   const summary = [...counts].filter(([, count]) => count > 0).map(([verdict, count]) => `${count} ${verdict}`)
   const blocks: readonly Block[] = [
     { kind: 'table', table: { columns, rows: shown.map(cells) } },
-    { kind: 'lines', lines: [[`${comparisons.length} Services: ${summary.join(', ') || 'nobody is concerned'}`]] },
+    { kind: 'lines', lines: [[`${counted(comparisons.length, 'Service')}: ${summary.join(', ') || 'nobody is concerned'}`]] },
   ]
   const value = { services: comparisons, counts: Object.fromEntries(counts), warnings: remarks }
   // As kubectl does with what admission says.
