@@ -1,12 +1,13 @@
 /**
  * One of our processes as in its Pod: compiled as for the image, with the files and variables that a kubelet gives a ServiceAccount, and with
- * the memory limit of its container.
+ * the memory limit and Node's flags of its container.
  * Its log goes to a file, so that reading it costs the bench nothing.
  */
 import { spawn } from 'node:child_process'
 import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
+import { ALLOCATOR_NODE_FLAGS } from '../../deploy/manifest/allocator.ts'
 import { stopChild } from '../../test/support/stop-child.ts'
 import { createMemoryLimit } from './memory-limit.ts'
 import { until } from './waiting.ts'
@@ -57,7 +58,7 @@ export async function startDaemon(name: 'allocator' | 'webhook', options: Daemon
   const files = writeAccount(`${options.folder}/${name}-${identity}`, account)
   const memory = createMemoryLimit(`${process.pid}-${identity}`, MEMORY_LIMIT_MIB[name])
   const inPod = ['unshare', '--mount', '--propagation', 'private', 'sh', '-ec', AS_IN_POD, 'pod', files, memory.procs ?? '/dev/null']
-  const argv = ['--pdeathsig', 'KILL', ...inPod, process.execPath, main, ...args]
+  const argv = ['--pdeathsig', 'KILL', ...inPod, process.execPath, ...(name === 'allocator' ? ALLOCATOR_NODE_FLAGS : []), main, ...args]
   const logFile = openSync(log, 'w', 0o600)
   const child = spawn('setpriv', argv, { stdio: ['ignore', 'ignore', logFile], env: environment(account, identity) })
   closeSync(logFile)

@@ -21,13 +21,16 @@ export function allocatorDeployment({ namespace, image }: Installation): Manifes
   }
 }
 
+/** Under this limit Node would choose 1 MiB for new objects; with ten thousand Services 8 MiB save a fifth of the processor time of a start. */
+export const ALLOCATOR_NODE_FLAGS = ['--max-semi-space-size=8'] as const
+
 /** Memory grows with Services: about a kilobyte each, in the cache and in the ledger. */
 function allocatorContainer(image: string): object {
   return {
     name: 'controller',
     image,
     imagePullPolicy: PULL_POLICY,
-    command: command('src/allocator'),
+    command: command('src/allocator', ALLOCATOR_NODE_FLAGS),
     args: [`--metrics-addr=:${PORT.controllerMetrics}`],
     env: LOCATION_ENV,
     ports: [{ name: 'metrics', containerPort: PORT.controllerMetrics, protocol: 'TCP' }],

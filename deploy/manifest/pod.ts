@@ -10,7 +10,7 @@ export const componentLabels = (component: string): Record<string, string> => ({
 
 const NODE = '/usr/local/bin/node'
 /** Without a shell in the image, a process is started by its entry file. */
-export const command = (entry: string): string[] => [NODE, `/app/dist/${entry}/main.js`]
+export const command = (entry: string, nodeFlags: readonly string[] = []): string[] => [NODE, ...nodeFlags, `/app/dist/${entry}/main.js`]
 
 /** What every container of ours may do: nothing beyond its own process. The speaker adds one capability. */
 export const CONTAINER_SECURITY = {

@@ -143,7 +143,8 @@ t.test('workloads', async (t) => {
     t.equal(pod.priorityClassName, kind === 'DaemonSet' ? 'system-node-critical' : 'system-cluster-critical', where)
     for (const container of pod.containers) {
       t.equal(container.image, IMAGE, where)
-      t.match(container.command, ['/usr/local/bin/node', /^\/app\/dist\/[\w/]+\/main\.js$/], where)
+      t.equal(container.command[0], '/usr/local/bin/node', where)
+      t.match(container.command.at(-1), /^\/app\/dist\/[\w/]+\/main\.js$/, where)
       for (const size of ['requests', 'limits'] as const)
         t.match(container.resources?.[size], { cpu: /./, memory: /Mi$/ }, `${where} ${size}`)
     }
