@@ -47,14 +47,18 @@ function poolWith(ip: Ip, { pools }: ChoiceFacts): Pool | Refused {
   return 'code' in state ? refused(state) : state
 }
 
-/** Of the Eips that the Service names, the one that has the address; else what each of them says, the first foremost. */
+/** Of the Eips that the Service names, the one that has the address; else what each of them says: foremost the one that has it in its range. */
 function namedPoolWith(ip: Ip, eips: readonly string[], { pools }: ChoiceFacts): Pool | Refused {
   const states = eips.map((name) => openPool(name, pools.get(name)))
   const found = states.find((state) => !('code' in state) && poolContains(state, ip))
   if (found !== undefined && !('code' in found)) return found
-  const [first, ...others] = states.map((state) => ('code' in state ? state : outside(ip, state)))
-  return refused(first ?? { code: 'AddressInNoPool', address: formatIp(ip) }, others)
+  const refusals = states.map((state) => ('code' in state ? state : outside(ip, state)))
+  const at = eips.findIndex((name) => hasInRange(pools.get(name), ip))
+  const foremost = refusals[Math.max(at, 0)] ?? { code: 'AddressInNoPool', address: formatIp(ip) }
+  return refused(foremost, refusals)
 }
+
+const hasInRange = (state: PoolState | undefined, ip: Ip): boolean => state !== undefined && 'pool' in state && poolContains(state.pool, ip)
 
 function outside(ip: Ip, { name, spec }: Pool): Refusal {
   return { code: 'AddressOutsidePool', address: formatIp(ip), pool: name, range: [spec.address, ...(spec.addresses ?? [])].join(',') }

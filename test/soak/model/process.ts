@@ -191,7 +191,9 @@ function storeOf(process: Process, api: Api, onSend: (request: Request, intent: 
     object === undefined ? undefined : lean(collection, object)
   return {
     createClaim: (name, spec) =>
-      send(`claim ${spec.address} of ${spec.eip} for ${spec.service}`, { kind: 'claim', spec }, () => lean('claims', createClaim(api, name, spec, nowText()))),
+      send(`claim ${spec.address} of ${spec.eip} for ${spec.service}`, { kind: 'claim', spec }, () =>
+        lean('claims', createClaim(api, name, spec, nowText())),
+      ),
     findClaim: (name) => send(`get claim ${name}`, read, () => leanOr('claims', api.claims.get(name))),
     amendClaim: (holding, spec) =>
       send(`amend ${holding.address} to ${spec.service} of ${spec.eip}`, { kind: 'amend', holding, spec }, () =>

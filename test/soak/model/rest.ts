@@ -16,6 +16,7 @@ import {
   factsOf,
   familyOf,
   heldBy,
+  holding,
   isContested,
   isFencedOff,
   isOurs,
@@ -88,8 +89,14 @@ function placesOf(
     return claim === undefined || !fits(claim, wish, facts)
   })
   const free = missing.map((family) => available(service, wish, family, facts))
-  const isBlocked = wish.required && free.includes(undefined)
-  const found = free.find((address) => address !== undefined)
+  const [first = [], second] = free
+  // Both or nothing, and there may be room in the quota for one of them only.
+  const [, other] = missing
+  const isTight = first.some(
+    (address) => other !== undefined && available(service, wish, other, holding(address, wish, facts)).length === 0,
+  )
+  const isBlocked = wish.required && (first.length === 0 || second?.length === 0 || isTight)
+  const found = free.flat()[0]
   if (found !== undefined && !isBlocked) return `alive: it could have ${found}`
   const isContent = missing.length === 0 || (!wish.required && held.length > 0 && missing.every((family) => own(family) === undefined))
   if (condition.status !== (isContent ? 'True' : 'False')) return `told: it is ${isContent ? '' : 'not '}content`

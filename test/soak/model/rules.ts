@@ -240,11 +240,17 @@ export function heldBy(
   return [...claimAt.values()].filter(counts).length
 }
 
-/** An address of the family that the Service could be given now, beside what it holds; undefined when there is none. */
-export function available(service: ServiceObject, wish: WishView, family: Family, facts: Facts): string | undefined {
-  return facts.pools
-    .flatMap(({ addresses }) => [...addresses])
-    .find((address) => familyOf(address) === family && canTake(service, wish, address, facts))
+/** The addresses of the family of which the Service could be given one now, beside what it holds. */
+export function available(service: ServiceObject, wish: WishView, family: Family, facts: Facts): readonly string[] {
+  const all = facts.pools.flatMap(({ addresses }) => [...addresses])
+  return all.filter((address) => familyOf(address) === family && canTake(service, wish, address, facts))
+}
+
+/** The facts as they would be if the Service held the address. */
+export function holding(address: string, { own }: WishView, facts: Facts): Facts {
+  const eip = facts.pools.find(({ addresses }) => addresses.has(address))?.name ?? ''
+  const claim = { spec: { address, eip, protocol: 'bgp', holders: [own] } } as unknown as AddressClaimObject
+  return { ...facts, claimAt: new Map([...facts.claimAt, [address, claim]]) }
 }
 
 function canTake(service: ServiceObject, wish: WishView, address: string, facts: Facts): boolean {
