@@ -1,8 +1,10 @@
 /** The conditions of an Eip: what people look at first when a Service has no address. */
+import type { Family } from '../addr/ip.ts'
 import { holdersText } from '../api/address-claim.ts'
 import { setCondition } from '../api/condition.ts'
 import type { Condition } from '../api/core-objects.ts'
 import type { EipObject } from '../api/eip.ts'
+import { poolFamilies } from '../policy/pool-ranges.ts'
 import type { Holding } from './ledger.ts'
 import type { PoolState } from './pools.ts'
 
@@ -11,8 +13,8 @@ export interface EipSituation {
   readonly state: PoolState
   /** How many Services wait for an address of it. */
   readonly waiting: number
-  /** Whether a Service that asks for any address would get one, as far as the addresses are concerned. */
-  readonly hasRoom: boolean
+  /** The families of which nothing is free. */
+  readonly full: readonly Family[]
   /** Held addresses that the Eip does not give any more: how many, and the first of them. */
   readonly draining: { readonly count: number; readonly first: readonly Holding[] }
 }
@@ -54,12 +56,17 @@ function overlap({ state }: EipSituation): Aspect {
   return { status: 'True', reason: 'OlderEip', message: `the older Eip ${state.with} has one of the addresses, or more` }
 }
 
-function exhaustion({ state, hasRoom, waiting }: EipSituation): Aspect {
+function exhaustion({ state, full, waiting }: EipSituation): Aspect {
   if (state.kind === 'invalid') return UNREADABLE
   if (state.kind === 'overlap') return { status: 'Unknown', reason: 'Overlap', message: 'nothing is given out of this Eip' }
-  if (hasRoom) return { status: 'False', reason: 'AddressesFree', message: 'there are free addresses' }
+  const families = poolFamilies(state.pool)
+  if (families.length > 0 && full.length === 0) return { status: 'False', reason: 'AddressesFree', message: 'there are free addresses' }
   const services = waiting < 2 ? `${waiting === 0 ? 'no' : 1} Service waits` : `${waiting} Services wait`
-  return { status: 'True', reason: 'NoAddressFree', message: `no address is free; ${services}` }
+  return {
+    status: 'True',
+    reason: 'NoAddressFree',
+    message: `no ${full.length < families.length ? `${full.join()} ` : ''}address is free; ${services}`,
+  }
 }
 
 function draining({ state, draining: { count, first } }: EipSituation): Aspect {

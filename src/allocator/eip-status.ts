@@ -1,5 +1,5 @@
 /** The status of an Eip: a projection of the claims, in the forms that OpenELB prints. */
-import { formatIp } from '../addr/ip.ts'
+import { type Family, formatIp } from '../addr/ip.ts'
 import { firstIp, lastIp } from '../addr/range.ts'
 import { holdersText } from '../api/address-claim.ts'
 import { type EipObject, type EipStatus, USED_ENTRIES_MAX } from '../api/eip.ts'
@@ -16,8 +16,8 @@ export interface EipFacts {
   readonly tally: Tally
   /** How many Services wait for an address of it. */
   readonly waiting: number
-  /** Whether a Service that asks for any address would get one. */
-  readonly hasRoom: boolean
+  /** The families of which nothing is free. */
+  readonly full: readonly Family[]
   /** What is remembered of its addresses that nobody holds. */
   readonly history: Required<Pick<EipStatus, 'released' | 'setAside'>>
 }

@@ -54,7 +54,7 @@ const OUR_SPEC_FIELDS = {
     'Makes the binding a fence: Services of other namespaces get no address of this pool, also when they ask for one by name. The default is false, as in OpenELB.',
   ).exactOptional(),
   order: OrderSchema.describe(
-    'Which free address is given: first (the lowest, the default), last (the highest), least-recently-released, or hash (by the name of the Service, so that one that is created again gets its address again while it is free).',
+    'Which free address is given: first (the lowest of the first range that has one, the default), last (the highest of the last range), least-recently-released, or hash (by the name of the Service, so that one that is created again gets its address again while it is free).',
   ).exactOptional(),
   quota: QuotaSchema.exactOptional(),
   reservations: z

@@ -40,7 +40,7 @@ function statusOf(of: EipObject, { held = [], ...facts }: Situation = {}, others
     () => held,
     ({ ip: at }) => state.kind !== 'invalid' && !poolGives(state.pool, at),
   )
-  return eipStatus(of, { state, tally, waiting: 0, hasRoom: true, history: { released: [], setAside: [] }, ...facts }, now)
+  return eipStatus(of, { state, tally, waiting: 0, full: [], history: { released: [], setAside: [] }, ...facts }, now)
 }
 
 const words = (status: ReturnType<typeof statusOf>): string[] =>
@@ -52,11 +52,11 @@ t.test('four conditions, each with its reason', async (t) => {
   const p = eip('p', '10.0.0.0/30', { addresses: ['10.1.0.0/31'], exclude: ['10.0.0.2'] })
   const calm = ['Ready True Active', 'Overlap False NoOverlap', 'Exhausted False AddressesFree', 'Draining False NothingOutside']
   t.same(words(statusOf(p)), calm)
-  const full = statusOf(p, { hasRoom: false, waiting: 3 })
+  const full = statusOf(p, { full: ['IPv4'], waiting: 3 })
   t.same(words(full)[2], 'Exhausted True NoAddressFree')
   t.equal(saying(full, 'Exhausted'), 'no address is free; 3 Services wait')
-  t.equal(saying(statusOf(p, { hasRoom: false, waiting: 1 }), 'Exhausted'), 'no address is free; 1 Service waits')
-  t.equal(saying(statusOf(p, { hasRoom: false }), 'Exhausted'), 'no address is free; no Service waits')
+  t.equal(saying(statusOf(p, { full: ['IPv4'], waiting: 1 }), 'Exhausted'), 'no address is free; 1 Service waits')
+  t.equal(saying(statusOf(p, { full: ['IPv4'] }), 'Exhausted'), 'no address is free; no Service waits')
   const draining = statusOf(p, { held: holdingsOf('10.0.0.1', '10.9.0.1', '10.0.0.2') })
   t.same(words(draining)[3], 'Draining True OutsideRanges')
   t.match(
@@ -67,13 +67,13 @@ t.test('four conditions, each with its reason', async (t) => {
   const evicting = saying(statusOf({ ...p, spec: { ...p.spec, onShrink: 'evict' } }, { held: many }), 'Draining')
   t.match(evicting, /^15 held addresses .* being moved: 10\.8\.0\.0 .*, 10\.8\.0\.9 \(default\/s10\.8\.0\.9\), and 5 more$/)
   const young = eip('young', '10.0.0.1', { created: '2026-02-01T00:00:00Z' })
-  t.same(words(statusOf(young, { hasRoom: false }, [p])), [
+  t.same(words(statusOf(young, { full: ['IPv4'] }, [p])), [
     'Ready False Overlap',
     'Overlap True OlderEip',
     'Exhausted Unknown Overlap',
     'Draining False NothingOutside',
   ])
-  t.same(words(statusOf(eip('bad', 'x'), { hasRoom: false })), [
+  t.same(words(statusOf(eip('bad', 'x'), { full: ['IPv4'] })), [
     'Ready False Invalid',
     'Overlap Unknown Invalid',
     'Exhausted Unknown Invalid',
@@ -85,12 +85,12 @@ t.test('the time of a condition is that of its last change', async (t) => {
   const first = statusOf(eip('p', '10.0.0.0/30'))
   const before: EipObject = { ...eip('p', '10.0.0.0/30'), status: first }
   t.same(statusOf(before, {}, [], LATER), first, 'nothing to be written')
-  const full = statusOf(before, { hasRoom: false, waiting: 1 }, [], LATER)
+  const full = statusOf(before, { full: ['IPv4'], waiting: 1 }, [], LATER)
   t.same(
     full.conditions?.map(({ lastTransitionTime }) => lastTransitionTime),
     [NOW, NOW, LATER, NOW],
   )
-  const more = statusOf({ ...before, status: full }, { hasRoom: false, waiting: 2 }, [], '2027-01-01T00:00:00Z')
+  const more = statusOf({ ...before, status: full }, { full: ['IPv4'], waiting: 2 }, [], '2027-01-01T00:00:00Z')
   t.equal(more.conditions?.[2]?.lastTransitionTime, LATER, 'one more waits: the same trouble')
 })
 

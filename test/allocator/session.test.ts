@@ -113,7 +113,7 @@ t.test('a restart over a settled cluster writes nothing', async (t) => {
   remove('s3')
   remove('s10')
   await quiet()
-  t.match(status('p'), { usage: 8, conditions: [{ type: 'Ready' }, {}, { type: 'Exhausted', status: 'False' }, {}] })
+  t.match(status('p'), { usage: 8, conditions: [{ type: 'Ready' }, {}, { type: 'Exhausted', status: 'True' }, {}] })
   t.match([...Array(4).keys()].map((at) => says(`s${at + 10}`)).toSorted(), ['Allocated', 'PoolExhausted', 'PoolExhausted'])
   await resign(first)
   t.ok(writes().length > 24)

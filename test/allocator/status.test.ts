@@ -15,7 +15,7 @@ const tallyOf = (held: Iterable<Holding>) =>
     () => held,
     () => false,
   )
-const EMPTY: Omit<EipFacts, 'state'> = { tally: tallyOf([]), waiting: 0, hasRoom: true, history: { released: [], setAside: [] } }
+const EMPTY: Omit<EipFacts, 'state'> = { tally: tallyOf([]), waiting: 0, full: [], history: { released: [], setAside: [] } }
 
 function statusOf(
   of: EipObject,

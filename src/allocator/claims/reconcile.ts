@@ -80,7 +80,10 @@ function createCreation(options: ClaimWriterOptions, ours: Ours) {
         throw error
       }
       logger.debug(`lost ${spec.address} to another`, { service: key })
-      return await refresh(name, undefined)
+      await refresh(name, undefined)
+      knowledge.ledger.unreserve(ip.value)
+      // The other one may have let go of it meanwhile.
+      if (knowledge.ledger.byName(name) === undefined) options.onUnclaimed(spec.address, spec.eip)
     } finally {
       knowledge.ledger.unreserve(ip.value)
     }

@@ -2,6 +2,7 @@
 import type { EipObject } from '../../api/eip.ts'
 import { ORIGINAL_FINALIZER } from '../../api/service-annotations.ts'
 import { isNotFound } from '../../kube/client.ts'
+import { poolFamilies } from '../../policy/pool-ranges.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import type { Logger } from '../../runtime/logger.ts'
 import { type EipFacts, eipStatus } from '../eip-status.ts'
@@ -78,8 +79,7 @@ function createStatusWriter({ knowledge, store, waiters, clock }: EipReconcileOp
 
 function factsOf(name: string, state: PoolState, knowledge: Knowledge, waiters: Pick<Waiters, 'countFor'>): EipFacts {
   const facts = { state, tally: knowledge.tally(name), waiting: waiters.countFor(name) }
-  if (state.kind === 'invalid') return { ...facts, hasRoom: false, history: { released: [], setAside: [] } }
-  const families = [...new Set(state.pool.usable.map(({ family }) => family))]
-  const hasRoom = families.some((family) => isOpening({ kind: 'room', pool: name, family }, knowledge))
-  return { ...facts, hasRoom, history: knowledge.history(state.pool) }
+  if (state.kind === 'invalid') return { ...facts, full: [], history: { released: [], setAside: [] } }
+  const full = poolFamilies(state.pool).filter((family) => !isOpening({ kind: 'room', pool: name, family }, knowledge))
+  return { ...facts, full, history: knowledge.history(state.pool) }
 }
