@@ -11,6 +11,7 @@ import { buildImage } from '../../lab/image/build.ts'
 import { PRODUCT_IMAGE } from '../../lab/image/tag.ts'
 import { contractEip } from './cluster/contract-eip.ts'
 import { contractService } from './cluster/contract-service.ts'
+import { dualStack } from './cluster/dual-stack.ts'
 import { install } from './cluster/install.ts'
 import { overlap } from './cluster/overlap.ts'
 import { rbac } from './cluster/rbac.ts'
@@ -32,6 +33,7 @@ const CHAPTERS: readonly (readonly [string, Chapter])[] = [
   ['contract: Services', contractService],
   ['overlap', overlap],
   ['the wire', wire],
+  ['dual stack', dualStack],
   ['recovery', recovery],
   ['least privilege', rbac],
   ['uninstall', uninstall],
@@ -64,6 +66,7 @@ async function suiteOf(lab: Cluster): Promise<Suite> {
     client: (program, args) => lab.client.exec([program, ...args], { timeoutMs: 10_000 }),
     nodes,
     segment: lab.subnet,
+    segmentIpv6: `fd00:${lab.subnet.split('.')[1]}::`,
     auditLog: lab.auditLog,
     kubeconfig: lab.kubeconfig,
     otherImage: OTHER_IMAGE,
@@ -75,7 +78,7 @@ t.test('cluster', { timeout: SUITE_TIMEOUT_MS }, async (t) => {
   const image = join(work, 'openelb.tar')
   const other = join(work, 'other.tar')
   const built = buildImage({ output: image, log }).then(() => buildImage({ output: other, tag: OTHER_IMAGE, log }))
-  const [started] = await Promise.all([startCluster({ nodes: 3, log }), built])
+  const [started] = await Promise.all([startCluster({ nodes: 3, dualStack: true, log }), built])
   cluster = started
   for (const archive of [image, other]) await cluster.loadImage(archive)
   const suite = await suiteOf(cluster)

@@ -36,7 +36,7 @@ export function registerLayer2Metrics({ registry }: Metrics, announcer: Layer2An
   }
   new Counter({
     name: 'openelb_layer2_ignored_frames_total',
-    help: 'ARP requests and neighbour solicitations that got no answer, by reason; foreign-claim means that another host claims one of our addresses.',
+    help: 'Questions that got no answer, by reason; foreign-claim means that another host claims one of our addresses.',
     labelNames: ['reason'],
     registers,
     collect() {

@@ -49,7 +49,7 @@ interface RunningWorker {
   readonly exited: Promise<void>
 }
 
-/** Starts the thread that answers ARP and neighbour discovery. It is restarted with backoff when it dies, and gets the whole table again. */
+/** Starts the thread that answers questions. It is restarted with backoff when it dies, and gets the whole table again. */
 export function createLayer2Announcer(options: Layer2Options): Layer2Announcer {
   const counters = createLayer2Counters()
   const slots = createSlots(counters)

@@ -41,7 +41,10 @@ export function announcementFrames(mac: Uint8Array, address: AddressKey): readon
   return [advertisement({ mac, target: ip, to: ALL_NODES, toMac: multicastMac(ALL_NODES), solicited: false })]
 }
 
-/** The announcements still to be sent, by address ("pair" stands for the one frame of IPv6 too). Times are milliseconds of one monotonic clock that the caller reads. */
+/**
+ * The announcements still to be sent, by address ("pair" stands for the one frame of IPv6 too). Times are milliseconds of one
+ * monotonic clock that the caller reads.
+ */
 export interface GratuitousSchedule {
   /** Begins (or begins anew) the pairs of one address; the first is due at once. */
   start(address: AddressKey, nowMs: number): void

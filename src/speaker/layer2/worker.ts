@@ -8,9 +8,9 @@ import { createGratuitousSchedule } from './gratuitous.ts'
 import type { FromWorker, ToWorker, WorkerStart } from './message.ts'
 
 /**
- * The thread that answers ARP and neighbour discovery. It waits in poll() and never runs an event loop, so nothing that the main thread does (JSON, TLS, garbage
- * collection) delays an answer. Messages arrive by port; the eventfd ends the wait. The wait is bounded because the process cannot exit
- * while a thread is inside a system call.
+ * The thread that answers ARP and neighbour discovery. It waits in poll() and never runs an event loop, so nothing that the main thread
+ * does (JSON, TLS, garbage collection) delays an answer. Messages arrive by port; the eventfd ends the wait. The wait is bounded because
+ * the process cannot exit while a thread is inside a system call.
  */
 const LONGEST_WAIT_MS = 1000
 /** How often an interface whose socket failed is tried again. */

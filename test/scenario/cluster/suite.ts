@@ -15,6 +15,8 @@ export interface Suite {
   readonly nodes: readonly { readonly name: string; readonly address: string; readonly mac: string }[]
   /** First three octets of the segment, such as `10.251.0`; .40 to .250 are free for addresses. */
   readonly segment: string
+  /** The same segment in IPv6, up to the host part, such as `fd00:251::`. */
+  readonly segmentIpv6: string
   readonly auditLog: string
   readonly kubeconfig: string
   /** A second name of our image, present on the nodes. */
