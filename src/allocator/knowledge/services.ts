@@ -1,5 +1,5 @@
 /** The Services: the watch, corrected by our own writes, and the addresses that their statuses show. */
-import type { Ip } from '../../addr/ip.ts'
+import type { Family, Ip } from '../../addr/ip.ts'
 import type { ServiceObject } from '../../api/core-objects.ts'
 import { createFreshObjects } from '../freshness.ts'
 import type { Ledger } from '../ledger.ts'
@@ -11,6 +11,8 @@ import type { Teller, Watched } from './sources.ts'
 
 /** Uids of Services whose end was seen; the oldest are forgotten, and cost a read when they are asked for after all. */
 const ENDS_REMEMBERED = 16_384
+
+const FAMILIES: readonly Family[] = ['IPv4', 'IPv6']
 
 export interface ServicesFollower {
   get(key: string): ServiceObject | undefined
@@ -34,7 +36,7 @@ export function followServices(watched: Watched<ServiceObject>, ledger: Ledger, 
     ends.add(uid)
     shown.note(uid, [])
   }
-  const show = (service: ServiceObject): void => shown.note(service.metadata.uid, shownAddresses(service))
+  const show = (service: ServiceObject): void => shown.note(service.metadata.uid, keptFromOthers(service))
   for (const service of watched.values()) show(service)
   const close = watched.subscribe(({ key, before, after }) => {
     const echo = fresh.isEcho(key, after)
@@ -66,6 +68,15 @@ export function followServices(watched: Watched<ServiceObject>, ledger: Ledger, 
     unconfirmed: () => fresh.values().filter((own) => watched.get(serviceKey(own.metadata))?.metadata.uid !== own.metadata.uid),
     close,
   }
+}
+
+/**
+ * Of what a Service shows, the first address of each family: none of ours has more, and whoever may patch a status must not close a pool to
+ * all others with a single Service.
+ */
+function keptFromOthers(service: ServiceObject): readonly Ip[] {
+  const shown = shownAddresses(service)
+  return FAMILIES.flatMap((family) => shown.find((ip) => ip.family === family) ?? [])
 }
 
 /** The last uids that came to an end. */
