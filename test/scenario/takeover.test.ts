@@ -1,5 +1,6 @@
 /** Two allocators and one Lease: a paused leader that goes on, and writes of its that arrive after another took over. */
 import t, { type Test } from 'tap'
+import { ALLOW_SHARED_IP, EIP_NAME, REQUESTED_ADDRESS } from '../../src/api/service-annotations.ts'
 import { type History, recordHistory } from '../soak/support/history.ts'
 import { conclude } from '../soak/support/rest.ts'
 import { takeOver } from '../soak/takeover.ts'
@@ -25,7 +26,6 @@ const { makeEip, makeNamespace, makeService, annotate, removeService, patchServi
 await makeNamespace('late')
 await makeEip('late-p', '10.30.1.0/30')
 await makeEip('late-q', '10.30.2.0/30')
-const EIP = 'eip.openelb.kubesphere.io/v1alpha2'
 const P = '10.30.1.0'
 const Q = '10.30.2.0'
 
@@ -52,10 +52,10 @@ t.test('a deletion of a claim that arrives after its Service came back', async (
   await makeService('late/a', { eip: 'late-p' })
   await shows(now, 'late/a', P)
   const late = holdWrite(world.proxy, now.old, ({ method, path }) => method === 'DELETE' && path.includes(`/${P}`))
-  await annotate('late/a', { [EIP]: 'late-q' })
+  await annotate('late/a', { [EIP_NAME]: 'late-q' })
   await late.held()
   await shows(now, 'late/a', Q)
-  await annotate('late/a', { [EIP]: 'late-p' })
+  await annotate('late/a', { [EIP_NAME]: 'late-p' })
   await leaderOf([now.next])
   await shows(now, 'late/a', P)
   late.release('pass')
@@ -64,6 +64,30 @@ t.test('a deletion of a claim that arrives after its Service came back', async (
   late.resume()
   await ends(t, now)
   for (const name of ['a', 'b']) await removeService(`late/${name}`)
+})
+
+t.test('a holder that is taken off a shared claim after it came back', async (t) => {
+  const now = await stage('sharing')
+  const shared = '10.30.1.1'
+  const sharing = (port: number) => ({ address: shared, annotations: { [ALLOW_SHARED_IP]: 'late' }, spec: { ports: [{ port }] } })
+  for (const [key, port] of [
+    ['late/f', 80],
+    ['late/g', 81],
+  ] as const) {
+    await makeService(key, sharing(port))
+    await shows(now, key, shared)
+  }
+  const late = holdWrite(world.proxy, now.old, ({ method, path }) => method === 'PATCH' && path.includes(`/addressclaims/${shared}`))
+  await annotate('late/g', { [REQUESTED_ADDRESS]: null, [EIP_NAME]: 'late-q' })
+  await late.held()
+  await shows(now, 'late/g', Q)
+  await annotate('late/g', { [REQUESTED_ADDRESS]: shared, [EIP_NAME]: null })
+  await leaderOf([now.next])
+  await shows(now, 'late/g', shared)
+  late.release('pass')
+  late.resume()
+  await ends(t, now)
+  for (const name of ['f', 'g']) await removeService(`late/${name}`)
 })
 
 t.test('a claim that arrives after its Service is gone', async (t) => {
@@ -84,7 +108,7 @@ t.test('a claim that arrives after its Service has another address', async (t) =
   const late = holdWrite(world.proxy, now.old, ({ method, path }) => method === 'POST' && path.includes('/addressclaims'))
   await makeService('late/d', { eip: 'late-p' })
   await late.held()
-  await annotate('late/d', { [EIP]: 'late-q' })
+  await annotate('late/d', { [EIP_NAME]: 'late-q' })
   await leaderOf([now.next])
   await shows(now, 'late/d', Q)
   late.release('pass')
