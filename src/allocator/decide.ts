@@ -9,7 +9,7 @@ import { type NotOurs, type Ownership, whoseService } from '../policy/whose-serv
 import { type Choice, type ChoiceFacts, type ChoiceReason, chooseAddress } from './choose.ts'
 import { amendedSpec, claimSpec, joinedSpec } from './claim-spec.ts'
 import { desiredWithAddresses, desiredWithout } from './desired.ts'
-import { fitnessOf, isShown, ofFamily, prefer, shows } from './fitness.ts'
+import { fitnessOf, isShown, ofFamily, prefer, shows, showsFamily } from './fitness.ts'
 import { homeOf } from './home.ts'
 import { type Holding, holderOf } from './ledger.ts'
 import { readWish, toHolder, type Wish } from './request.ts'
@@ -166,8 +166,10 @@ function obtain(task: Task): Decision {
     return { kind: 'claim', name: claimName(ip), spec: claimSpec(own, pool, ip), from }
   }
   const kept = places.flatMap(({ keep }) => keep ?? [])
+  // A family that is on show stays on show, with the address that took the place of the former one, if there is one.
+  const keep = isIncomplete ? kept.filter(({ ip }) => showsFamily(task.facts.service, ip.family)) : kept
   const others = places.flatMap(({ choice }) => (choice?.kind === 'refused' ? (choice.others ?? []) : []))
-  return maintain(task, { keep: isIncomplete ? kept.filter((holding) => isShown(holding, task.facts.service)) : kept, refusals, others })
+  return maintain(task, { keep, refusals, others })
 }
 
 /** The refusal of a place. Where the Service lacks one family of two, it says which; where it has an unwanted one, the wish is not met. */

@@ -1,6 +1,7 @@
 /** What a Service has, looked at with what it asks for. */
 import type { Family, Ip } from '../addr/ip.ts'
 import type { Holder } from '../api/address-claim.ts'
+import { ADDRESS_CONFLICT } from '../api/condition.ts'
 import type { ServiceObject } from '../api/core-objects.ts'
 import { homeName, homeOf, isDraining } from './home.ts'
 import { type Holding, holderOf } from './ledger.ts'
@@ -20,6 +21,9 @@ const isSame = (a: Ip, b: Ip): boolean => a.family === b.family && a.value === b
 
 /** Whether the status of the Service shows the address. */
 export const shows = (service: ServiceObject, ip: Ip): boolean => shownAddresses(service).some((other) => isSame(other, ip))
+
+/** Whether the status of the Service shows an address of the family. */
+export const showsFamily = (service: ServiceObject, family: Family): boolean => shownAddresses(service).some((ip) => ip.family === family)
 
 /** Whether the status of the Service shows what it holds. */
 export const isShown = (holding: Holding, service: ServiceObject): boolean => shows(service, holding.ip)
@@ -42,7 +46,7 @@ export function fitnessOf(holding: Holding, wish: Wish, own: Holder, { service, 
 
 /** Somebody else on the network uses the address: a speaker says so on the claim. */
 export const isContested = ({ claim }: Pick<Holding, 'claim'>): boolean =>
-  claim.status?.conditions?.some(({ type, status }) => type === 'AddressConflict' && status === 'True') === true
+  claim.status?.conditions?.some(({ type, status }) => type === ADDRESS_CONFLICT && status === 'True') === true
 
 /**
  * Whether the Service changed so that it may not hold the address beside the others. What OpenELB let share, against the rules of today,

@@ -52,3 +52,10 @@ t.test('a Service that names several Eips waits for all of them', async (t) => {
   t.match(decision, { kind: 'settle', refusals: [{ code: 'PoolNotFound', pool: 'p' }] })
   t.match('others' in decision && decision.others.map(({ code }) => code), ['PoolNotFound', 'PoolDisabled'])
 })
+
+t.test('a move within one family is finished, although RequireDualStack lacks the other', async (t) => {
+  const of = service('s', { ...both, ipFamilyPolicy: 'RequireDualStack', address: '10.0.0.1', ...shown('10.0.0.0') })
+  const claims = [claim('10.0.0.0', 'p', 's'), claim('10.0.0.1', 'p', 's')]
+  const decision = decide(facts(of, { eips: [eip('p', '10.0.0.0/30', { isDefault: true })], claims }))
+  t.equal(brief(decision), 'keep 10.0.0.1 of p, refused IPv6:FamilyMismatch, drop 10.0.0.0')
+})
