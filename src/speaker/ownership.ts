@@ -42,8 +42,14 @@ export type Ownership =
 /** Reasons for which an owner stops although nobody takes over: the administrator's word, or no endpoint anywhere to send traffic to. */
 const ENDS_WITHOUT_SUCCESSOR: ReadonlySet<Ineligibility> = new Set(['node-excluded', 'no-ready-endpoint'])
 
-/** Troubles of a link that comes back: a yield that is on its way then would open a gap for nothing. */
-const MAY_PASS: ReadonlySet<Inability> = new Set(['interface-down', 'interface-missing', 'interface-without-arp', 'no-route'])
+/** Troubles of a link that comes back: a yield that is on its way then would open a gap for nothing. IPv6 comes a moment after the link. */
+const MAY_PASS: ReadonlySet<Inability> = new Set([
+  'interface-down',
+  'interface-missing',
+  'interface-without-arp',
+  'interface-without-ipv6',
+  'no-route',
+])
 /** How long an owner's link may be away before it gives its addresses up. A node that is cut off altogether cannot write this anyway. */
 export const FLAP_MS = 2000
 

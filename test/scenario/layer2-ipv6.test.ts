@@ -222,6 +222,16 @@ await t.test("another node takes over: a client's kernel changes its entry witho
   t.match((await world.read(VIP)).status?.owner, { node: next, epoch: 2 }, 'its return moves nothing')
 })
 
+await t.test('the card goes down and up, and loses its IPv6 addresses: nothing moves, and the neighbours are told again', async (t) => {
+  const { node = '', epoch } = (await world.read(VIP)).status?.owner ?? {}
+  const told = client.unsolicited(VIP).length
+  await cluster.node(node).exec(['sh', '-c', 'ip link set eth0 down; sleep 0.2; ip link set eth0 up'])
+  await answeredBy(VIP, node)
+  t.match((await world.read(VIP)).status?.owner, { node, epoch })
+  t.ok(client.unsolicited(VIP).length > told)
+  t.ok((await groupsOf(node)).includes('ff02::1:ff00:240'), 'the group is joined again')
+})
+
 await t.test('an address that a node has itself is left to its kernel', async (t) => {
   const { node = '' } = (await world.read(VIP)).status?.owner ?? {}
   await cluster.node(node).exec(['ip', 'addr', 'add', `${VIP}/128`, 'dev', 'lo'])
