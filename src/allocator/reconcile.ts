@@ -2,10 +2,12 @@
 
 import type { Ip } from '../addr/ip.ts'
 import type { ServiceObject } from '../api/core-objects.ts'
+import type { Compat } from '../api/service-request.ts'
 import { isConflict, isNotFound } from '../kube/client.ts'
-import { explainRefusal, type Refusal, type RefusalCode } from '../policy/refusal.ts'
+import { explainRefusal, type Refusal, type RefusalCode, type Wake } from '../policy/refusal.ts'
 import { type ClaimWriter, type ClaimWriterOptions, createClaimWriter, type Outcome, type Run } from './claims/reconcile.ts'
 import { type Decision, decide } from './decide.ts'
+import { readWish } from './request.ts'
 import { serviceKey } from './service-key.ts'
 import { type DesiredService, type ServicePatch, servicePatch, versionPatch } from './service-status.ts'
 import type { ServiceRef } from './store.ts'
@@ -57,7 +59,7 @@ function createActions(options: ServiceReconcileOptions, claims: ClaimWriter) {
     const { service } = run
     const { refusals, others, desired, drop, keep } = decision
     // Before anything is awaited: what happens meanwhile must find us in the line.
-    waitFor(waiters, run, [...refusals, ...others])
+    waitFor(options, run, [...refusals, ...others])
     if ((await claims.confirm(run, keep)) === 'again') return 'again'
     const written = await write(service, desired, drop.length > 0)
     if (written === 'conflict') return 'again'
@@ -107,14 +109,21 @@ function announceRefusal({ logger, onRefused, events }: ServiceReconcileOptions,
 }
 
 /** Puts a refused Service in the lines of everything that any of its refusals names. */
-function waitFor(waiters: Waiters, { key, service }: Run, refusals: readonly Refusal[]): void {
+function waitFor({ waiters, knowledge }: ServiceReconcileOptions, { key, service }: Run, refusals: readonly Refusal[]): void {
   const [first] = refusals
   if (first === undefined) return
   // Other labels of its namespace may bind it to other pools, whatever stood against it here.
   const onNamespace = { on: 'namespace', namespace: service.metadata.namespace ?? '' } as const
   // A change of any Eip may make another reason the true one: an overlap begins, the default Eip that adopted the Service goes.
   const onPools = { on: 'any-pool' } as const
-  waiters.wait(key, first.code, [...refusals.flatMap((refusal) => explainRefusal(refusal).wakesOn), onNamespace, onPools])
+  const named = refusals.flatMap((refusal) => explainRefusal(refusal).wakesOn)
+  waiters.wait(key, first.code, [...named, ...onSharers(service, knowledge.settings.compat), onNamespace, onPools])
+}
+
+/** A full pool and a quota are no obstacle to sharing, so whoever states a key may be served by others who state it. */
+function onSharers(service: ServiceObject, compat: readonly Compat[]): readonly Wake[] {
+  const wish = readWish(service, compat)
+  return wish.ok && wish.value.sharing !== undefined ? [{ on: 'sharers', sharing: wish.value.sharing }] : []
 }
 
 /** Claims of Services of a name that are gone. Unless a watch saw the end, it is asked for: a watch may be behind another process. */

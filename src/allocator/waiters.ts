@@ -24,6 +24,8 @@ export type Happening =
       readonly pools: readonly string[]
       readonly namespaces: readonly string[]
     }
+  /** An address may be shared by this key (its digest, as in claims) that could not be before. */
+  | { readonly kind: 'sharers-changed'; readonly sharing: string }
   /** A Service (`namespace/name`) changed or went. */
   | { readonly kind: 'service-changed'; readonly service: string }
   /** The addresses of a Node changed, or it went. */
@@ -96,6 +98,8 @@ function linesOf(wake: Wake): readonly string[] {
       return [`node/${wake.node}`]
     case 'namespace':
       return [`namespace/${wake.namespace}`]
+    case 'sharers':
+      return [`sharers/${wake.sharing}`]
   }
 }
 
@@ -108,6 +112,8 @@ function calledBy(happening: Happening): readonly string[] {
     case 'released':
     case 'holders-changed':
       return [`address/${happening.address}`]
+    case 'sharers-changed':
+      return [`sharers/${happening.sharing}`]
     case 'service-changed':
       return [`service/${happening.service}`]
     case 'node-changed':

@@ -86,6 +86,8 @@ export type Wake =
   | { readonly on: 'node'; readonly node: string }
   /** The labels of that Namespace change. */
   | { readonly on: 'namespace'; readonly namespace: string }
+  /** Services that state this key for sharing (its digest, as in claims) hold another address, or theirs with other ports. */
+  | { readonly on: 'sharers'; readonly sharing: string }
 
 /** The words of a refusal, as people who know OpenELB expect them. */
 export interface RefusalText {

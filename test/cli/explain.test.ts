@@ -386,6 +386,7 @@ t.test('everything that somebody can wait for has words', async (t) => {
     { on: 'service', service: 'a/b' },
     { on: 'node', node: 'n1' },
     { on: 'namespace', namespace: 'n' },
+    { on: 'sharers', sharing: 'd1' },
   ]
   t.equal(new Set(wakes.map(wakeText)).size, wakes.length)
   t.equal(wakeText(wakes[4] as Wake), 'an IPv6 address of Eip p to be released')

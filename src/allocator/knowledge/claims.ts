@@ -1,5 +1,6 @@
 /** The claims: what the ledger says, and what follows from a claim that comes, changes or goes. */
 import type { AddressClaimObject, Holder } from '../../api/address-claim.ts'
+import { isContested } from '../fitness.ts'
 import type { Holding, Ledger } from '../ledger.ts'
 import { serviceKey } from '../service-key.ts'
 import type { Homes } from './homes.ts'
@@ -71,8 +72,10 @@ function createTake({ ledger, homes, tell, onHeld }: ClaimsOptions): (claim: Add
     const home = homes.of(after)
     if (former !== undefined && former !== home) tell.eip(former)
     tell.eip(home)
-    if (before === undefined) onHeld(after)
-    else tellChange(before, after, tell)
+    if (before === undefined) {
+      onHeld(after)
+      tellSharers(after, tell)
+    } else tellChange(before, after, tell)
     return true
   }
 }
@@ -81,16 +84,25 @@ function createTake({ ledger, homes, tell, onHeld }: ClaimsOptions): (claim: Add
 const termsOf = ({ uid, ports, sharing, backend }: Holder): string =>
   [uid, sharing, backend, ...ports.map(({ protocol, port }) => `${protocol}/${port}`)].join()
 
-/** Somebody may fit beside the holders now, or count for less: one of them left, or changed its ports. */
+/** Somebody may fit beside the holders now, or count for less: one of them left or changed its ports, or a conflict is over. */
 function tellChange(before: Holding, after: Holding, tell: Teller): void {
   const present = new Set(after.claim.spec.holders.map(termsOf))
   const changed = before.claim.spec.holders.filter((holder) => !present.has(termsOf(holder)))
   const isMoved = before.claim.spec.eip !== after.claim.spec.eip
-  if (changed.length === 0 && !isMoved) return
+  const isCleared = isContested(before) && !isContested(after)
+  if (changed.length === 0 && !isMoved && !isCleared) return
   const staying = new Set(isMoved ? [] : after.claim.spec.holders.map(({ namespace }) => namespace))
   const namespaces = namespacesOf(before).filter((namespace) => !staying.has(namespace))
   tell.happened({ kind: 'holders-changed', address: before.address, pools: [before.claim.spec.eip], namespaces })
   for (const holder of changed) tell.happened({ kind: 'service-changed', service: serviceKey(holder) })
+  tellSharers(after, tell)
+}
+
+/** Whoever waits with the key of a holder may share the address now. */
+function tellSharers({ claim }: Holding, tell: Teller): void {
+  for (const sharing of new Set(claim.spec.holders.map((holder) => holder.sharing))) {
+    if (sharing !== undefined) tell.happened({ kind: 'sharers-changed', sharing })
+  }
 }
 
 const namespacesOf = ({ claim }: Holding): readonly string[] => [...new Set(claim.spec.holders.map(({ namespace }) => namespace))]

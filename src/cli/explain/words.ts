@@ -38,6 +38,8 @@ export function wakeText(wake: Wake): string {
       return `the addresses of node ${wake.node} to change`
     case 'namespace':
       return `the labels of namespace ${wake.namespace} to change`
+    case 'sharers':
+      return 'a Service with the same key of sharing to get an address'
   }
 }
 

@@ -96,14 +96,14 @@ function runOnPaper(
   for (const claim of [...knowledge.ledger.all()]) pen.dropOrphans(claim)
   let keys: readonly string[] = startPhases(knowledge, remembered).flat()
   for (let pass = 0; pass < PASSES_MAX && keys.length > 0; pass++) {
-    const freedBefore = pen.freed()
+    const before = pen.openings()
     for (const key of keys) {
       const outcome = finish(key, knowledge, facts, pen)
       if (outcome !== undefined) outcomes.set(key, outcome)
     }
-    // Only what was freed can help those who wait.
+    // Nothing else can help those who wait.
     const waiting = [...outcomes].filter(([, { refusals }]) => refusals.length > 0).map(([key]) => key)
-    keys = pen.freed() === freedBefore ? [] : waiting
+    keys = pen.openings() === before ? [] : waiting
   }
   return outcomes
 }
@@ -127,19 +127,24 @@ type Change = Exclude<Decision, { kind: 'leave' | 'await-namespace' }>
 interface Pen {
   write(service: ServiceObject, decision: Change): void
   dropOrphans(holding: Holding): void
-  /** How many addresses, or places on them, were given up so far. */
-  freed(): number
+  /** How often an address, or a place on one, was given up so far, or an address came to be shared by a key. */
+  openings(): number
 }
 
 function createPen(knowledge: Knowledge, now: string): Pen {
   let serial = 0
-  let freed = 0
+  let openings = 0
+  const countSharing = ({ holders }: AddressClaimSpec): void => {
+    if (holders.some(({ sharing }) => sharing !== undefined)) openings++
+  }
   const rewrite = (holding: Holding, spec: AddressClaimSpec): void => {
+    countSharing(spec)
     const { metadata } = holding.claim
     knowledge.noteClaim({ ...holding.claim, metadata: { ...metadata, resourceVersion: next(metadata.resourceVersion) }, spec })
   }
   const create = (name: string, spec: AddressClaimSpec): void => {
     serial++
+    countSharing(spec)
     const metadata = { name, uid: `paper-${serial}`, resourceVersion: '1', creationTimestamp: now }
     knowledge.noteClaim({ apiVersion: 'network.kubesphere.io/v1alpha2', kind: 'AddressClaim', metadata, spec })
   }
@@ -147,7 +152,7 @@ function createPen(knowledge: Knowledge, now: string): Pen {
     const latest = knowledge.ledger.byName(holding.claim.metadata.name)
     const holders = latest?.claim.spec.holders.filter(({ uid }) => !isLeaving(uid)) ?? []
     if (latest === undefined || holders.length === latest.claim.spec.holders.length) return
-    freed++
+    openings++
     if (holders.length === 0) knowledge.noteClaimGone(latest)
     else rewrite(latest, { ...latest.claim.spec, service: holdersText(holders), holders })
   }
@@ -161,7 +166,7 @@ function createPen(knowledge: Knowledge, now: string): Pen {
       }
     },
     dropOrphans: (holding) => letGo(holding, (uid) => !isAlive(knowledge, holding, uid)),
-    freed: () => freed,
+    openings: () => openings,
   }
 }
 
