@@ -18,8 +18,16 @@ const refused = (refusal: Refusal, others: readonly Refusal[] = []): Choice => (
 
 /** Chooses in the pools that the Service names, else in those that it is bound to, else in the default one. */
 export function chooseInPools(slot: Slot, facts: ChoiceFacts): Choice {
-  const reserved = reservedFor(slot, facts)
-  if (reserved !== undefined) return reserved
+  const choice = reservedFor(slot, facts) ?? chooseUnreserved(slot, facts)
+  if (choice.kind !== 'refused') return choice
+  return { ...choice, others: [...(choice.others ?? []), ...keptForIt(slot, facts)] }
+}
+
+/** Addresses that are kept for the Service and that somebody has now: the end of that ends its wait, whatever it was told. */
+const keptForIt = ({ own }: Slot, { pools }: ChoiceFacts): readonly Refusal[] =>
+  pools.reservedFor(serviceKey(own)).map(({ ip }) => ({ code: 'AddressConflict', address: formatIp(ip), until: '' }))
+
+function chooseUnreserved(slot: Slot, facts: ChoiceFacts): Choice {
   if (facts.namespace === undefined && mustKnowNamespace(slot, facts)) return { kind: 'unknown-namespace' }
   const found = poolsFor(slot, facts)
   if ('code' in found) return refused(found)

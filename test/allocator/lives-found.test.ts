@@ -59,3 +59,11 @@ t.test('a move within one family is finished, although RequireDualStack lacks th
   const decision = decide(facts(of, { eips: [eip('p', '10.0.0.0/30', { isDefault: true })], claims }))
   t.equal(brief(decision), 'keep 10.0.0.1 of p, refused IPv6:FamilyMismatch, drop 10.0.0.0')
 })
+
+t.test('whoever is refused waits for the addresses that are reserved for it too', async (t) => {
+  const reservations = [{ address: '10.0.0.0', namespace: 'default', name: 's' }]
+  const given = { eips: [eip('p', '10.0.0.0/30', { reservations })], claims: [claim('10.0.0.0', 'p', 'other')] }
+  const decision = decide(facts(service('s'), given))
+  t.equal(brief(decision), 'nothing, refused NoDefaultPool')
+  t.match('others' in decision && decision.others, [{ address: '10.0.0.0' }])
+})
