@@ -68,6 +68,8 @@ export interface AnnotationError {
 const EIP_NAME_GRAMMAR = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/
 const EIP_NAME_LENGTH = 253
 const EIPS_MAX = 16
+/** Two can be followed; a few more are told one by one. */
+const ADDRESSES_MAX = 16
 const SHARING_KEY_LENGTH = 128
 const SHOWN_LENGTH = 64
 
@@ -145,9 +147,14 @@ function readAddresses(found: readonly Found[]): Part<Pick<ServiceRequest, 'addr
     return { wish: { addresses: [] }, errors: [], ignored: [{ setting, message }] }
   }
   const isList = ADDRESS_SOURCES.some((source) => source.setting === setting && source.isList === true)
+  const entries = isList ? entriesOf(text) : [text]
+  // A quarter of a megabyte of them must not become as many errors, in every review and every decision.
+  if (entries.length > ADDRESSES_MAX) {
+    return { wish: { addresses: [] }, errors: [settingError(setting, text, `names more than ${ADDRESSES_MAX} addresses`)], ignored: [] }
+  }
   const addresses: RequestedAddress[] = []
   const errors: AnnotationError[] = []
-  for (const entry of isList ? entriesOf(text) : [text]) {
+  for (const entry of entries) {
     const ip = parseIp(entry)
     if (!ip.ok) errors.push(addressSettingError(setting, ip.error))
     else if (addresses.some((other) => other.ip.family === ip.value.family)) {

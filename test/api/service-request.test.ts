@@ -143,6 +143,7 @@ t.test('what cannot be read is an error and never "no wish"', async (t) => {
     { given: { [EIP_NAME]: Array.from({ length: 17 }, (_, at) => `p${at}`).join(',') }, setting: EIP_NAME, message: /more than 16 Eips/ },
     { given: { [PROTOCOL]: 'arp' }, setting: PROTOCOL, message: /bgp, layer2 or vip/ },
     { given: { [PROTOCOL]: 'Layer2' }, setting: PROTOCOL, message: /Layer2/ },
+    { given: { [ADDRESSES]: '1.1,'.repeat(60_000) }, setting: ADDRESSES, message: /^.{1,120} names more than 16 addresses$/ },
     { given: { [ALLOW_SHARED_IP]: 'k'.repeat(129) }, setting: ALLOW_SHARED_IP, message: /longer than 128/ },
   ]
   for (const { given, ip, setting, message } of table) {
