@@ -23,7 +23,7 @@ t.test('groups on every kind of interface, counted, and by the thousand', { skip
   t.same(seen['forgiven'], { error: 'none', waitsMs: 'nothing' })
   t.same(
     seen['many'],
-    { turns: 1250, joined: 10_000, reset: 0, again: 10_000, left: { groups: 0, descriptors: 'as before' } },
-    'eight a turn; all of them leave, and their sockets are closed',
+    { turns: 1250, joined: 10_000, sockets: 40, reset: 0, again: 10_000, left: { groups: 0, sockets: 0 } },
+    'eight a turn, 256 a socket; all of them leave, and their sockets are closed',
   )
 })
