@@ -109,10 +109,9 @@ const namespacesOf = ({ claim }: Holding): readonly string[] => [...new Set(clai
 
 function createRelease({ homes, tell, onFreed }: ClaimsOptions): (holding: Holding) => void {
   return (holding) => {
-    const home = homes.of(holding)
+    const pools = homes.around(holding)
     homes.forget(holding)
     onFreed(holding)
-    const pools = [...new Set([holding.claim.spec.eip, home])]
     for (const name of pools) tell.eip(name)
     const { address, ip } = holding
     tell.happened({ kind: 'released', address, family: ip.family, pools, namespaces: namespacesOf(holding) })

@@ -9,6 +9,8 @@ export interface Homes {
   tally(eip: string): Tally
   /** The Eip that this holding counts for. */
   of(holding: Holding): string
+  /** The Eips in which somebody may wait for the address: the one that the claim names, its home, and the one that has it now. */
+  around(holding: Holding): readonly string[]
   /** A claim was created, or changed from `before`; called when the ledger has it. */
   note(holding: Holding, before: Holding | undefined): void
   /** A claim is gone, also from the ledger. */
@@ -32,6 +34,11 @@ export function createHomes(ledger: Pick<Ledger, 'all' | 'inPool'>, book: () => 
       return tally
     },
     of,
+    around(holding) {
+      // The claim of an Eip that overlaps another one keeps its home there, and the other one gives the address next.
+      const giver = book().containing(holding.ip)
+      return [...new Set([holding.claim.spec.eip, of(holding), ...(giver === undefined ? [] : [giver.name])])]
+    },
     note(holding, before) {
       if (before !== undefined) tallies.get(of(before))?.remove(before)
       strays.note(holding)
