@@ -61,6 +61,8 @@ function* bindingWarnings(spec: EipSpec, pool: Pool): Generator<string> {
   if (twice.length > 0) yield `spec.namespaces repeats ${namesUpTo([...new Set(twice)], NAMES_ROOM)}`
   if (pool.enforceNamespaces && !isBound(pool)) {
     yield 'spec.enforceNamespaces is true and the Eip is bound to no namespace: only Services with a reservation get an address'
+  } else if (pool.enforceNamespaces && pool.namespaces.length === 0 && pool.namespaceSelector === undefined) {
+    yield 'spec.enforceNamespaces is true and only spec.serviceSelector binds the Eip: any namespace gets in by labels that it writes itself'
   }
   if (pool.quotaPerNamespace === 0) yield 'spec.quota.perNamespace is 0: no Service gets an address'
   if (spec.usingKnownIPs === true) yield 'spec.usingKnownIPs is deprecated and has no effect'

@@ -51,6 +51,11 @@ t.test('one warning for each thing that is probably not meant, and none for a pl
     ['a deprecated field', { usingKnownIPs: true }, /^spec\.usingKnownIPs is deprecated and has no effect$/],
     ['no quota', { quota: { perNamespace: 0 } }, /^spec\.quota\.perNamespace is 0: no Service gets an address$/],
     ['a fence around nobody', { enforceNamespaces: true }, /^spec\.enforceNamespaces is true and the Eip is bound to no namespace/],
+    [
+      'a fence of labels alone',
+      { enforceNamespaces: true, serviceSelector: { matchLabels: { tier: 'web' } } },
+      /only spec\.serviceSelector binds the Eip: any namespace gets in/,
+    ],
     ['a namespace twice', { namespaces: ['a', 'b', 'a', 'a'] }, /^spec\.namespaces repeats a$/],
     [
       'an exclusion of nothing',
