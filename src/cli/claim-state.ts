@@ -3,7 +3,7 @@
 import type { PoolBook } from '../allocator/pools.ts'
 import type { AddressClaimObject } from '../api/address-claim.ts'
 import type { Condition } from '../api/core-objects.ts'
-import { poolContains } from '../policy/pool-ranges.ts'
+import { poolContains, poolGives } from '../policy/pool-ranges.ts'
 import { claimIp } from './ledger-state.ts'
 import type { Tone } from './report.ts'
 
@@ -34,14 +34,15 @@ export function claimState(claim: AddressClaimObject, pools: PoolBook): ClaimSta
   return { word: announced.reason, message: announced.message, tone: 'bad' }
 }
 
-/** Why the address is in no pool that could take it back; undefined when it is in its own. */
+/** Why the Eip of the claim would not give the address again; undefined when it would. */
 export function homelessness(claim: AddressClaimObject, pools: PoolBook): string | undefined {
   const state = pools.get(claim.spec.eip)
   const ip = claimIp(claim)
   if (state === undefined) return `Eip ${claim.spec.eip} does not exist`
   if (state.kind === 'invalid' || ip === undefined) return undefined
   if (state.pool.deleting) return `Eip ${claim.spec.eip} is being deleted`
-  return poolContains(state.pool, ip) ? undefined : `the address is in no range of Eip ${claim.spec.eip} any more`
+  if (!poolContains(state.pool, ip)) return `the address is in no range of Eip ${claim.spec.eip} any more`
+  return poolGives(state.pool, ip) ? undefined : `Eip ${claim.spec.eip} gives the address no more (spec.exclude, spec.avoidBuggyIPs)`
 }
 
 /** The holders as `namespace/name`, several joined by `;`. */

@@ -4,7 +4,7 @@ import type { AddressClaimObject } from '../api/address-claim.ts'
 import type { EipObject } from '../api/eip.ts'
 import type { LabelSelector } from '../api/label-selector.ts'
 import { isDefaultEip, type Pool } from '../policy/pool.ts'
-import { poolContains, poolSize } from '../policy/pool-ranges.ts'
+import { poolGives, poolSize } from '../policy/pool-ranges.ts'
 import { claimIp, type LedgerState } from './ledger-state.ts'
 import { type Cell, type Column, type Tone, toned } from './report.ts'
 import { waitingFor, waitingServices } from './waiting.ts'
@@ -15,7 +15,7 @@ export interface PoolLine {
   readonly addresses: readonly string[]
   readonly excluded: readonly string[]
   readonly protocol: string
-  /** Addresses that are held in its name, those that have left its ranges included. */
+  /** Addresses that are held in its name, those that it does not give any more included. */
   readonly used: number
   readonly free: string
   readonly total: string
@@ -26,7 +26,7 @@ export interface PoolLine {
   readonly waiting: number
   readonly order: string
   readonly reserved: number
-  /** Held addresses that are in none of its ranges any more. */
+  /** Held addresses that it does not give any more. */
   readonly draining: number
   /** Empty when all is well. */
   readonly reason: string
@@ -69,7 +69,7 @@ function poolLine(eip: EipObject, held: readonly AddressClaimObject[], pools: Po
   const pool = state === undefined || state.kind === 'invalid' ? undefined : state.pool
   const inside = held.filter((claim) => {
     const ip = claimIp(claim)
-    return ip !== undefined && pool !== undefined && poolContains(pool, ip)
+    return ip !== undefined && pool !== undefined && poolGives(pool, ip)
   })
   const total = pool === undefined ? undefined : poolSize(pool)
   const left = total === undefined ? undefined : total - BigInt(inside.length)

@@ -64,6 +64,14 @@ t.test('pools: what cannot be said is said to be unknown', async (t) => {
   t.match((await runVerb(pools, ['-ojson'], fakeCluster({ objects: [long] }))).out, /x{500}; Exhausted: y"/)
 })
 
+t.test('a held address that the Eip excludes by now drains, and takes nothing from what is free', async (t) => {
+  const objects = [eip('pool', '10.0.0.0/30', { exclude: ['10.0.0.1'] }), claim('10.0.0.1', 'a', { owner: 'n1' }), claim('10.0.0.2', 'b')]
+  const json = JSON.parse((await runVerb(pools, ['-o', 'json'], fakeCluster({ objects }))).out)
+  t.match(json.items[0], { used: 2, free: '2', total: '3', draining: 1 })
+  const { out } = await runVerb(addresses, ['-o', 'wide'], fakeCluster({ objects }))
+  t.match(out, /^10\.0\.0\.1 .* Draining .*Eip pool gives the address no more \(spec\.exclude, spec\.avoidBuggyIPs\)$/m)
+})
+
 t.test('a name is found in a sentence only as a word of its own', async (t) => {
   const waits = (message: string) => [{ service: 's', reason: 'r', message, since: '' }]
   for (const text of ['pool', 'eip:pool is full', 'of a, pool, b is', 'eip[pool:1]', 'the Eip pool.'])

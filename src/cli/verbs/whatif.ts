@@ -80,7 +80,7 @@ export const whatif: Verb = {
   name: 'whatif',
   synopsis: ['whatif -f FILE [--all] [-o wide|json|yaml]', 'whatif --delete EIP', 'whatif --delete EIP -f FILE'],
   summary: 'tries a change of the Eips on paper: who would keep, move, lose or get an address',
-  about: `Reads the cluster, applies the Eips of the file (as kubectl replace would; - is the input) or the deletion on paper, and asks the
+  about: `Reads the cluster, applies the Eips of the file (the specs are replaced, annotations added; - is the input) or the deletion on paper, and asks the
 allocator's own rules about every Service, before and after. Writes nothing. The admission is asked too: an Eip that it would refuse is
 refused here, with the same words. The CEL rules of the kind itself are not asked.
 VERDICT: keeps; moves (another address); drains (keeps an address that no Eip gives any more); gets; loses; waits (before and after).

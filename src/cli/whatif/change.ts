@@ -67,8 +67,8 @@ function readDraft(value: unknown): Result<DraftEip, string> {
 }
 
 /**
- * The Eips after the change, in their order: each draft takes the place of the Eip of its name, as `kubectl replace` would. Error: what the
- * admission would refuse.
+ * The Eips after the change, in their order: the spec of each draft takes the place of that of the Eip of its name, and its annotations are
+ * added. Error: what the admission would refuse.
  */
 export function applyDrafts(
   { eips, nodes }: Pick<PaperObjects, 'eips' | 'nodes'>,
