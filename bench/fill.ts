@@ -1,8 +1,8 @@
 /**
  * A pool that fills up. On paper: the time of one decision with none, half, 95 % and 99.9 % of 65,536 addresses held, in churn, for each
  * family; the floor is the empty pool. On an API server: a pool (a /20 unless told) filled to 99.9 %, the time from the creation of a Service
- * to its address there; the floor is the same where the pool was empty. Then the pool is full, Services wait, and one address after the other
- * is given back: the time until a waiting Service shows it, in write round trips of the same run.
+ * to its address there; the floor is the same in an empty pool beside it, in alternation. Then the pool is full, Services wait, and one
+ * address after the other is given back: the time until a waiting Service shows it, in write round trips of the same run.
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import type { IpFamily } from '../src/api/core-objects.ts'
@@ -122,19 +122,24 @@ async function roundTrip(lab: BenchLab, repetitions: number): Promise<number> {
 }
 
 const EIP = 'fill'
-const create = (lab: BenchLab, name: string) => createAndWait(lab, NAMESPACE, name, { eip: EIP })
+/** The Eip and the namespace beside it. */
+const EMPTY = 'fill-empty'
 
-/** Alternately a random deletion, out of the measurement, and a creation. */
-async function churnAtTheTop(lab: BenchLab, repetitions: number, freed: Freed): Promise<number[]> {
+/**
+ * Creations in the pool that is nearly full, after a random deletion that is not measured, and in another pool that is empty, in alternation:
+ * so both meet the same API server, whose own cost of a Service grows with the Services.
+ */
+async function churnAtTheTop(lab: BenchLab, repetitions: number, freed: Freed): Promise<{ full: number[]; empty: number[] }> {
   const dice = createDice()
-  const latenciesMs: number[] = []
+  const measured = { full: [] as number[], empty: [] as number[] }
   for (const name of serviceNames(repetitions, 'top')) {
     const all = lab.sightings.in(NAMESPACE)
     const victim = all[dice(all.length)]
     if (victim !== undefined) await removeOne(lab, victim.metadata.name, freed)
-    latenciesMs.push(await create(lab, name))
+    measured.full.push(await createAndWait(lab, NAMESPACE, name, { eip: EIP }))
+    measured.empty.push(await createAndWait(lab, EMPTY, name, { eip: EMPTY }))
   }
-  return latenciesMs
+  return measured
 }
 
 /** Milliseconds from a claim that is gone to the waiting Service that shows an address. */
@@ -167,13 +172,11 @@ async function onApi(lab: BenchLab, { prefix, repetitions }: { readonly prefix: 
   const size = 2 ** (32 - prefix)
   const [some, free] = [Math.min(repetitions, size >> 2), Math.max(1, Math.round(size / 1000))]
   await lab.namespace(NAMESPACE)
+  await lab.namespace(EMPTY)
   await createEip(lab.api, EIP, `10.200.0.0/${prefix}`)
-  const roundTripMs = await roundTrip(lab, some)
+  await createEip(lab.api, EMPTY, `10.201.0.0/${prefix}`)
   const allocator = await lab.startAllocator()
   await allocator.said('first pass done')
-  const empty: number[] = []
-  for (const name of serviceNames(some, 'first')) empty.push(await create(lab, name))
-  lab.progress(`empty pool: ${median(empty).toFixed(1)} ms`)
   const shown = () => lab.sightings.tally(NAMESPACE).shown
   const fillTo = async (wanted: number, prefixOfNames: string): Promise<void> => {
     const names = serviceNames(wanted - shown(), prefixOfNames)
@@ -182,13 +185,13 @@ async function onApi(lab: BenchLab, { prefix, repetitions }: { readonly prefix: 
   }
   const measured = await watchingClaims(lab, async (freed) => {
     await fillTo(size - free, 's')
-    const full = await churnAtTheTop(lab, some, freed)
-    lab.progress(`99.9 % of the pool: ${median(full).toFixed(1)} ms`)
+    const top = await churnAtTheTop(lab, some, freed)
+    lab.progress(`99.9 % of the pool: ${median(top.full).toFixed(1)} ms, an empty one: ${median(top.empty).toFixed(1)} ms`)
     await fillTo(size, 'last')
-    return { full, givenOn: await givenOn(lab, some, freed) }
+    return { ...top, givenOn: await givenOn(lab, some, freed) }
   })
   await allocator.stop()
-  return { size, empty, roundTripMs, ...measured }
+  return { size, roundTripMs: await roundTrip(lab, some), ...measured }
 }
 
 function apiResult({ size, empty, full, givenOn: given, roundTripMs }: OnApi) {
