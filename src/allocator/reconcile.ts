@@ -2,17 +2,16 @@
 
 import type { Ip } from '../addr/ip.ts'
 import type { ServiceObject } from '../api/core-objects.ts'
-import type { Compat } from '../api/service-request.ts'
 import { isConflict, isNotFound } from '../kube/client.ts'
-import { explainRefusal, type Refusal, type RefusalCode, type Wake } from '../policy/refusal.ts'
+import { explainRefusal, type Refusal, type RefusalCode } from '../policy/refusal.ts'
 import { type ClaimWriter, type ClaimWriterOptions, createClaimWriter, type Outcome, type Run } from './claims/reconcile.ts'
 import { type Decision, decide } from './decide.ts'
-import { readWish } from './request.ts'
 import { serviceKey } from './service-key.ts'
 import { type DesiredService, type ServicePatch, servicePatch, versionPatch } from './service-status.ts'
 import type { ServiceRef } from './store.ts'
 import { timestamp } from './timestamp.ts'
 import type { Waiters } from './waiters.ts'
+import { wakesOf } from './wakes.ts'
 
 export interface ServiceReconcileOptions extends ClaimWriterOptions {
   readonly waiters: Waiters
@@ -116,14 +115,7 @@ function waitFor({ waiters, knowledge }: ServiceReconcileOptions, { key, service
   const onNamespace = { on: 'namespace', namespace: service.metadata.namespace ?? '' } as const
   // A change of any Eip may make another reason the true one: an overlap begins, the default Eip that adopted the Service goes.
   const onPools = { on: 'any-pool' } as const
-  const named = refusals.flatMap((refusal) => explainRefusal(refusal).wakesOn)
-  waiters.wait(key, first.code, [...named, ...onSharers(service, knowledge.settings.compat), onNamespace, onPools])
-}
-
-/** A full pool and a quota are no obstacle to sharing, so whoever states a key may be served by others who state it. */
-function onSharers(service: ServiceObject, compat: readonly Compat[]): readonly Wake[] {
-  const wish = readWish(service, compat)
-  return wish.ok && wish.value.sharing !== undefined ? [{ on: 'sharers', sharing: wish.value.sharing }] : []
+  waiters.wait(key, first.code, [...wakesOf(service, refusals, knowledge.settings.compat), onNamespace, onPools])
 }
 
 /** Claims of Services of a name that are gone. Unless a watch saw the end, it is asked for: a watch may be behind another process. */

@@ -82,6 +82,8 @@ t.test('a Service that waits: the words of its condition, the cure, and what wak
   t.match(out, /^Cure: +every address of pool is taken; delete a Service that holds one, or create another Eip$/m)
   t.match(out, /^Waits for: +Eip pool to be created or changed\n +an address of Eip pool to be released\n.*the Service itself to change$/ms)
   t.match(out, /\+ pool: full: all 1 addresses are held/)
+  const keyed = await tell('default/w', [...objects, service('w', opted({ [EIP_NAME]: 'pool', [ALLOW_SHARED_IP]: 'k' }))])
+  t.match(keyed.out, /a Service with the same key of sharing to get an address\n +the Service itself to change$/m)
 })
 
 t.test('a Service of two families and an Eip of one', async (t) => {

@@ -3,6 +3,7 @@ import { formatIp } from '../../addr/ip.ts'
 import { type Decision, decide, type Facts } from '../../allocator/decide.ts'
 import type { Holding } from '../../allocator/ledger.ts'
 import { readWish } from '../../allocator/request.ts'
+import { wakesOf } from '../../allocator/wakes.ts'
 import { PROTOCOL } from '../../api/service-annotations.ts'
 import { readServiceRequest, type ServiceRequest } from '../../api/service-request.ts'
 import { defaultPool } from '../../policy/pool-match.ts'
@@ -42,7 +43,7 @@ export function explainService(given: ServiceExplanationFacts): readonly Section
     ...(isOurs ? prospect(decision) : []),
     ...section('Allocated', saidByAllocator(facts, isOurs)),
     ...held.flatMap(({ claim }) => section('Announced', announcement(claim, nowMs))),
-    ...waiting(decision, allocatedCondition(service)?.message ?? ''),
+    ...waiting(facts, decision),
     ...section('Events', lastEvents(given.events, nowMs), 'dim'),
   ]
 }
@@ -124,11 +125,12 @@ function saidByAllocator({ service }: Facts, isOurs: boolean): readonly string[]
 }
 
 /** The words of the condition are not said twice; where the rules say something else by now, that is said. */
-function waiting(decision: Decision, said: string): readonly Section[] {
+function waiting({ service, settings }: Facts, decision: Decision): readonly Section[] {
   if (decision.kind !== 'settle' || decision.refusals.length === 0) return []
+  const said = allocatedCondition(service)?.message ?? ''
   const texts = decision.refusals.map(explainRefusal)
   const news = texts.filter(({ message }) => !said.includes(message))
-  const wakes = new Set(texts.flatMap(({ wakesOn }) => wakesOn.map(wakeText)))
+  const wakes = new Set(wakesOf(service, decision.refusals, settings.compat).map(wakeText))
   return [
     ...section(
       'By now',
