@@ -10,6 +10,7 @@ import type { AddressClaimObject } from '../../src/api/address-claim.ts'
 import type { Condition, ServiceObject } from '../../src/api/core-objects.ts'
 import type { EipObject } from '../../src/api/eip.ts'
 import { OPT_IN } from '../../src/api/service-annotations.ts'
+import { poolContains } from '../../src/policy/pool-ranges.ts'
 import { DEFAULT_SETTINGS } from '../../src/policy/settings.ts'
 import { type EipOptions, eip, ip, NOW, type ServiceOptions, service } from '../support/allocator-objects.ts'
 
@@ -241,13 +242,20 @@ function faults(world: World): readonly string[] {
   return found
 }
 
+/** Whether the change gave the range with one of the addresses to an Eip: who names another Eip moves to that one. */
+function takesOver(change: Operation, world: World, addresses: string): boolean {
+  const state = change.kind === 'put-eip' ? createPoolBook(world.eips.values()).get(change.name) : undefined
+  if (state?.kind !== 'active' || addresses === '') return false
+  return addresses.split(',').some((address) => poolContains(state.pool, ip(address)))
+}
+
 /** A Service that has what it asks for keeps its address through any change of others, and of Eips that it does not name. */
 function strangeMoves(before: ReadonlyMap<string, ServiceObject>, world: World, change: Operation): readonly string[] {
   return [...before].flatMap(([name, was]) => {
     const now = world.services.get(name)
     const touched = change.name === name || was.metadata.annotations?.['eip.openelb.kubesphere.io/v1alpha2'] === change.name
     const content = allocatedCondition(was)?.status === 'True'
-    if (now === undefined || touched || !content || shownBy(now) === shownBy(was)) return []
+    if (now === undefined || touched || !content || shownBy(now) === shownBy(was) || takesOver(change, world, shownBy(was))) return []
     return [`${name} went from ${shownBy(was)} to "${shownBy(now)}" because of ${JSON.stringify(change)}`]
   })
 }

@@ -22,6 +22,7 @@ import { MUTATING_WEBHOOKS, SECRETS, VALIDATING_WEBHOOKS } from '../../src/kube/
 import { systemClock } from '../../src/runtime/clock.ts'
 import { createLogger, describeError, silentLogger } from '../../src/runtime/logger.ts'
 import { ecCertificates } from '../support/ec-certificates.ts'
+import { kindsServed } from '../support/kinds-served.ts'
 import { startBalancer, startWebhook } from '../support/webhook-process.ts'
 
 const NAMESPACE = 'openelb-system'
@@ -48,7 +49,7 @@ async function install(cluster: Cluster): Promise<void> {
   ])
   await apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: NAMESPACE } }, ...accounts)
   await cluster.kubectl(['apply', '-f', new URL('../../deploy/crds', import.meta.url).pathname])
-  await cluster.kubectl(['wait', '--for=condition=Established', 'crd', '--all', '--timeout=30s'])
+  await kindsServed(cluster)
 }
 
 function apply(...items: readonly object[]): Promise<string> {

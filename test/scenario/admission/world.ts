@@ -11,6 +11,7 @@ import { type ApiClient, ApiError, createApiClient } from '../../../src/kube/cli
 import { createObject } from '../../../src/kube/objects.ts'
 import type { Resource } from '../../../src/kube/resources.ts'
 import { silentLogger } from '../../../src/runtime/logger.ts'
+import { kindsServed } from '../../support/kinds-served.ts'
 import { type Balancer, startBalancer, type WebhookProcess } from '../../support/webhook-process.ts'
 
 export const NAMESPACE = 'openelb-system'
@@ -58,7 +59,7 @@ export async function apply(cluster: Cluster, ...objects: readonly object[]): Pr
 export async function build(): Promise<World> {
   const cluster = await startControlPlane()
   await cluster.kubectl(['apply', '-f', new URL('../../../deploy/crds', import.meta.url).pathname])
-  await cluster.kubectl(['wait', '--for=condition=Established', 'crd', '--all', '--timeout=30s'])
+  await kindsServed(cluster)
   const account = { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: WEBHOOK_SERVICE_ACCOUNT, namespace: NAMESPACE } }
   const rights: ManifestObject[] = rbacObjects(INSTALLATION, WEBHOOK_RIGHTS)
   await apply(cluster, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: NAMESPACE } }, account, ...rights)

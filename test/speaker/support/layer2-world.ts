@@ -9,6 +9,7 @@ import { type ApiClient, createApiClient } from '../../../src/kube/client.ts'
 import { createObject, findObject, getObject, listObjects, patchObject } from '../../../src/kube/objects.ts'
 import { ADDRESS_CLAIMS, EVENTS, NODES, PODS, SERVICES } from '../../../src/kube/resources.ts'
 import { silentLogger } from '../../../src/runtime/logger.ts'
+import { kindsServed } from '../../support/kinds-served.ts'
 import { type ArpHost, startArpHost } from './arp-host.ts'
 import { ipOf } from './objects.ts'
 
@@ -47,7 +48,7 @@ export async function buildWorld(): Promise<Layer2World> {
 
 async function install(cluster: Cluster): Promise<Layer2World> {
   await cluster.kubectl(['apply', '--server-side', '-f', fileURLToPath(new URL('../../../deploy/crds', import.meta.url))])
-  await cluster.kubectl(['wait', '--for=condition=Established', 'crd', '--all', '--timeout=30s'])
+  await kindsServed(cluster)
   const account = { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: SPEAKER_NAME, namespace: OWN } }
   const items = [{ apiVersion: 'v1', kind: 'Namespace', metadata: { name: OWN } }, account, ...rbacObjects(INSTALLATION, SPEAKER_RIGHTS)]
   await cluster.kubectl(['apply', '-f', '-'], { input: JSON.stringify({ apiVersion: 'v1', kind: 'List', items }) })
