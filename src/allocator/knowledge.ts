@@ -53,6 +53,8 @@ export interface Knowledge {
   noteService(service: ServiceObject): void
   noteServiceGone(key: string, uid: string): void
   noteClaim(claim: AddressClaimObject): void
+  /** The same for a claim that somebody else wrote. */
+  noteFoundClaim(claim: AddressClaimObject): void
   noteClaimGone(holding: Holding): void
   noteEip(eip: EipObject): void
   noteEipGone(name: string): void
@@ -106,6 +108,7 @@ export function createKnowledge(sources: Sources, ownNamespace: string, options:
     noteService: services.note,
     noteServiceGone: services.noteGone,
     noteClaim: claims.note,
+    noteFoundClaim: claims.noteFound,
     noteClaimGone: claims.noteGone,
     noteEip: eips.note,
     noteEipGone: eips.noteGone,

@@ -38,7 +38,7 @@ const createRefresh =
   ({ knowledge, store }: ClaimWriterOptions) =>
   async (name: string, before: Holding | undefined): Promise<Outcome> => {
     const found = await store.findClaim(name)
-    if (found !== undefined) knowledge.noteClaim(found)
+    if (found !== undefined) knowledge.noteFoundClaim(found)
     else if (before !== undefined) knowledge.noteClaimGone(before)
     return 'again'
   }

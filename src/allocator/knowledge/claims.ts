@@ -18,6 +18,8 @@ export interface ClaimsOptions {
 
 export interface ClaimsFollower {
   note(claim: AddressClaimObject): void
+  /** Notes a claim that was read past the watch: its holders are told, for the watch will show nothing new. */
+  noteFound(claim: AddressClaimObject): void
   noteGone(holding: Holding): void
   /** Holdings known by our own writes only. */
   unconfirmed(): readonly Holding[]
@@ -45,6 +47,9 @@ export function followClaims(watched: Watched<AddressClaimObject>, options: Clai
   })
   return {
     note: take,
+    noteFound(claim) {
+      if (take(claim)) tellHolders(claim, tell)
+    },
     noteGone(holding) {
       const { name, uid } = holding.claim.metadata
       const isWatched = watched.get(name)?.metadata.uid === uid
