@@ -20,7 +20,7 @@ export interface FreeSearch {
 
 /** The free address that the pool gives next, or undefined when it has none. Same facts, same address. */
 export function findFree(pool: Pool, search: FreeSearch): Ip | undefined {
-  const ranges = pool.usable.filter(({ family }) => search.family === undefined || family === search.family)
+  const ranges = pool.unreserved.filter(({ family }) => search.family === undefined || family === search.family)
   switch (pool.order) {
     case 'first':
       return upwards(pool, ranges, search)
@@ -35,7 +35,7 @@ export function findFree(pool: Pool, search: FreeSearch): Ip | undefined {
 
 /** Whether anybody who waits for room would find some: what `findFree` finds for no one in particular. */
 export function hasRoom(pool: Pool, { ledger, family, isOpen }: Pick<FreeSearch, 'ledger' | 'family' | 'isOpen'>): boolean {
-  const ranges = pool.usable.filter((range) => family === undefined || range.family === family)
+  const ranges = pool.unreserved.filter((range) => family === undefined || range.family === family)
   return upwards(pool, ranges, { ledger, isOpen }) !== undefined
 }
 

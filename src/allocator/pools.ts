@@ -58,8 +58,11 @@ export function createPoolBook(eips: Iterable<EipObject>, excluded: readonly Add
   return { get: (name) => states.get(name), containing: index.at, active, reservedFor: (service) => reserved.get(service) ?? [] }
 }
 
-const withoutExcluded = (pool: Pool, excluded: readonly AddressRange[]): Pool =>
-  excluded.length === 0 ? pool : { ...pool, usable: pool.usable.flatMap((range) => withoutRanges(range, excluded)) }
+function withoutExcluded(pool: Pool, excluded: readonly AddressRange[]): Pool {
+  if (excluded.length === 0) return pool
+  const left = (ranges: readonly AddressRange[]): readonly AddressRange[] => ranges.flatMap((range) => withoutRanges(range, excluded))
+  return { ...pool, usable: left(pool.usable), unreserved: left(pool.unreserved) }
+}
 
 const reservationsOf = (pool: Pool): readonly (Reserved & { readonly service: string })[] =>
   [...pool.reservations].flatMap(([address, service]) => {

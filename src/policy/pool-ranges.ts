@@ -15,6 +15,8 @@ export interface PoolRanges {
   readonly ranges: readonly AddressRange[]
   /** What may be given: the ranges without spec.exclude, disjoint, in the order of the spec. avoidBuggyIPs is not applied. */
   readonly usable: readonly AddressRange[]
+  /** Of these, what is kept for nobody, in the same order: a search must not step over a thousand reservations one by one. */
+  readonly unreserved: readonly AddressRange[]
   readonly avoidBuggyIPs: boolean
   /** Addresses kept for Services, by canonical text. */
   readonly reservations: ReadonlyMap<string, ServiceName>
@@ -58,7 +60,16 @@ export function readPoolRanges(first: AddressRange, spec: EipSpec): Result<PoolR
   const ranges = [first, ...more.value]
   // A range written twice counts once: what comes first has it.
   const usable = ranges.flatMap((range, at) => withoutRanges(range, [...excluded.value, ...ranges.slice(0, at)]))
-  return ok({ ranges, usable, avoidBuggyIPs: spec.avoidBuggyIPs ?? false, reservations: reservations.value })
+  const unreserved = withoutReserved(usable, reservations.value)
+  return ok({ ranges, usable, unreserved, avoidBuggyIPs: spec.avoidBuggyIPs ?? false, reservations: reservations.value })
+}
+
+function withoutReserved(usable: readonly AddressRange[], reservations: PoolRanges['reservations']): readonly AddressRange[] {
+  const holes = [...reservations.keys()].flatMap((address): AddressRange[] => {
+    const ip = parseIp(address)
+    return ip.ok ? [{ family: ip.value.family, first: ip.value.value, last: ip.value.value }] : []
+  })
+  return holes.length === 0 ? usable : usable.flatMap((range) => withoutRanges(range, holes))
 }
 
 /** The fields that hold ranges, with the range of each that can be read: `spec.address`, `spec.addresses[0]` and so on. */

@@ -2,7 +2,16 @@ import fc from 'fast-check'
 import t from 'tap'
 import { type Family, formatIp, type Ip, parseIp } from '../../src/addr/ip.ts'
 import { parseAddressRange, rangeContains } from '../../src/addr/range.ts'
-import { isBuggy, poolContains, poolFamilies, poolGives, poolServes, poolSize, readPoolRanges } from '../../src/policy/pool-ranges.ts'
+import {
+  isBuggy,
+  poolContains,
+  poolFamilies,
+  poolGives,
+  poolServes,
+  poolSize,
+  rangeText,
+  readPoolRanges,
+} from '../../src/policy/pool-ranges.ts'
 import { pool } from '../support/policy-objects.ts'
 
 const ip = (text: string): Ip => {
@@ -36,6 +45,15 @@ t.test('what a pool has, and what it gives', async (t) => {
     ['10.0.0.0', '10.0.0.255', '10.0.0.1', '10.0.255.254', 'fd00::', 'fd00::ff'].map((text) => isBuggy(ip(text))),
     [true, true, false, false, false, false],
   )
+})
+
+t.test('what is kept for nobody: one range beside a thousand reservations', async (t) => {
+  const kept = (address: string) => ({ address, namespace: 'n', name: 's' })
+  const reservations = Array.from({ length: 1000 }, (_, at) => kept(`10.0.${at >> 8}.${at & 255}`))
+  const { unreserved } = pool('p', { address: '10.0.0.0/22', addresses: ['fd00::/127'], reservations: [...reservations, kept('FD00::0')] })
+  t.same(unreserved.map(rangeText), ['10.0.3.232-10.0.3.255', 'fd00::1'])
+  const plain = pool('q', { address: '10.0.0.0/22', reservations: [kept('192.0.2.1')] })
+  t.same(plain.unreserved, plain.usable)
 })
 
 t.test('errors name the field, the text and what is wrong', async (t) => {
