@@ -1,11 +1,12 @@
 /** Makes one Service so as it was decided: facts in, decision out, then the writes. */
 
-import type { Ip } from '../addr/ip.ts'
+import { formatIp, type Ip } from '../addr/ip.ts'
 import type { ServiceObject } from '../api/core-objects.ts'
 import { isConflict, isNotFound } from '../kube/client.ts'
 import { explainRefusal, type Refusal, type RefusalCode } from '../policy/refusal.ts'
 import { type ClaimWriter, type ClaimWriterOptions, createClaimWriter, type Outcome, type Run } from './claims/reconcile.ts'
 import { type Decision, decide } from './decide.ts'
+import { shownAddresses } from './request.ts'
 import { serviceKey } from './service-key.ts'
 import { type DesiredService, type ServicePatch, servicePatch, versionPatch } from './service-status.ts'
 import type { ServiceRef } from './store.ts'
@@ -59,6 +60,7 @@ function createActions(options: ServiceReconcileOptions, claims: ClaimWriter) {
     const { refusals, others, desired, drop, keep } = decision
     // Before anything is awaited: what happens meanwhile must find us in the line.
     waitFor(options, run, [...refusals, ...others])
+    if ((await claims.seek(run, unclaimed(service, decision))) === 'again') return 'again'
     if ((await claims.confirm(run, keep)) === 'again') return 'again'
     const written = await write(service, desired, drop.length > 0)
     if (written === 'conflict') return 'again'
@@ -98,6 +100,14 @@ function createActions(options: ServiceReconcileOptions, claims: ClaimWriter) {
   }
 
   return perform
+}
+
+/** The addresses that go off the status of a Service, and of which it has no claim. */
+function unclaimed(service: ServiceObject, { desired, drop }: Extract<Decision, { kind: 'settle' }>): readonly Ip[] {
+  const { ingress } = desired
+  if (ingress === undefined) return []
+  const going = shownAddresses(service).filter((ip) => !ingress.includes(formatIp(ip)))
+  return going.filter((ip) => !drop.some(({ address }) => address === formatIp(ip)))
 }
 
 function announceRefusal({ logger, onRefused, events }: ServiceReconcileOptions, { key, service }: Run, refusal: Refusal): void {

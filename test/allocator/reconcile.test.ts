@@ -121,3 +121,24 @@ t.test('a Service that is released says why it is left alone, so that the next d
   t.same(left, ['no-default-eip'])
   knowledge.close()
 })
+
+t.test('an address on show stays although the watch of claims is behind that of Services', async (t) => {
+  const condition = { status: 'True', reason: 'Allocated', message: '10.0.0.1 of Eip p' } as const
+  const of = service('s', { eip: 'p', label: 'p', ingress: ['10.0.0.1'], condition })
+  const asked: string[] = []
+  const patches: unknown[] = []
+  const { knowledge, reconcile } = worldOf(of, {
+    async findClaim(name) {
+      asked.push(name)
+      return claim(name, 'p', 's')
+    },
+    async patchService(_ref, { status }) {
+      patches.push(status)
+      return version(of, '2')
+    },
+  })
+  await reconcile('default/s')
+  t.same(asked, ['10.0.0.1'])
+  t.match(patches, [{ loadBalancer: undefined, conditions: [{ status: 'True', reason: 'PoolDeleted' }] }])
+  knowledge.close()
+})

@@ -1,5 +1,6 @@
 /** The writes of claims: each a compare-and-swap, each lost race an answer. */
-import { type AddressClaimObject, holdersText, parseClaimName } from '../../api/address-claim.ts'
+import type { Ip } from '../../addr/ip.ts'
+import { type AddressClaimObject, claimName, holdersText, parseClaimName } from '../../api/address-claim.ts'
 import type { ServiceObject } from '../../api/core-objects.ts'
 import { isAlreadyExists, isConflict, isNotFound } from '../../kube/client.ts'
 import type { EventRecorder } from '../../kube/events.ts'
@@ -133,12 +134,26 @@ function createAmendments(options: ClaimWriterOptions, ours: Ours) {
     return 'done'
   }
 
+  /**
+   * Before addresses go off the status of a Service for which no claim of it is known: the watch of claims may be behind that of Services,
+   * and nobody may lose an address for that.
+   */
+  async function seek({ service }: Run, gone: readonly Ip[]): Promise<Outcome> {
+    for (const ip of gone) {
+      const found = await store.findClaim(claimName(ip))
+      if (found === undefined || !found.spec.holders.some(({ uid }) => uid === service.metadata.uid)) continue
+      knowledge.noteFoundClaim(found)
+      return 'again'
+    }
+    return 'done'
+  }
+
   /** Their addresses are on show. */
   const settled = ({ service }: Run, keep: readonly Holding[]): void => {
     for (const { claim } of keep) ours.delete(ourKey(claim, service))
   }
 
-  return { amend, confirm, settled }
+  return { amend, confirm, seek, settled }
 }
 
 function createReleases(options: ClaimWriterOptions, ours: Ours) {

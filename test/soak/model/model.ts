@@ -200,8 +200,9 @@ export function createModel(api: Api): Model {
       const home = homeOf(claim, facts)
       const wish = wishOf(service, facts)
       const namesOthers = wish !== undefined && wish.eips.length > 0 && !wish.eips.includes(home.name)
+      const asksOther = ![undefined, address].includes(wish?.asked.get(familyOf(address)))
       const isMoot = origin.request !== requestOf(service) || origin.settings !== JSON.stringify(facts.view.settings)
-      if (!isMoot && !home.evicts && !namesOthers) fail('cause', `${key} loses ${address} for nothing`)
+      if (!isMoot && !home.evicts && !namesOthers && !asksOther) fail('cause', `${key} loses ${address} for nothing`)
       const isReplaced = wanted.some((other) => familyOf(other) === familyOf(address))
       const isWanted = wish === undefined || wish.families.includes(familyOf(address))
       const isAlone = claim.spec.holders.length === 1
