@@ -98,7 +98,7 @@ function nearMisses(pools: readonly Pool[]): readonly NearMiss[] {
 }
 
 /** An address of these pools that a Service with the same key holds: the lowest that it can be shared on. */
-function sharedByKey(pools: readonly Pool[], slot: Slot, { ledger }: ChoiceFacts): Choice | undefined {
+function sharedByKey(pools: readonly Pool[], slot: Slot, { ledger, obstacles }: ChoiceFacts): Choice | undefined {
   const { wish, own, family } = slot
   if (wish.sharing === undefined) return undefined
   for (const holding of [...ledger.sharedBy(wish.sharing)].toSorted(byAddress)) {
@@ -106,7 +106,8 @@ function sharedByKey(pools: readonly Pool[], slot: Slot, { ledger }: ChoiceFacts
     if (pool === undefined || (family !== undefined && holding.ip.family !== family) || !poolGives(pool, holding.ip)) continue
     const keptFor = pool.reservations.get(holding.address)
     const isKept = keptFor !== undefined && serviceKey(keptFor) !== serviceKey(own)
-    const hasRoom = holding.claim.spec.holders.length < HOLDERS_MAX && !isContested(holding)
+    const isOpen = !isContested(holding) && obstacles.nodeOf(holding.ip) === undefined
+    const hasRoom = isOpen && holding.claim.spec.holders.length < HOLDERS_MAX
     const isOurs = holding.claim.spec.holders.some(({ namespace }) => namespace === own.namespace)
     const isInQuota = isOurs || overQuota(pool, slot, ledger) === undefined
     if (!isKept && hasRoom && isInQuota && sharingRefusal(own, holding) === undefined) {

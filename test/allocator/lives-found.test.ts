@@ -67,3 +67,13 @@ t.test('whoever is refused waits for the addresses that are reserved for it too'
   t.equal(brief(decision), 'nothing, refused NoDefaultPool')
   t.match('others' in decision && decision.others, [{ address: '10.0.0.0' }])
 })
+
+t.test('a key leads to no address that is one of a node by now', async (t) => {
+  const sharing = decide(facts(service('other', { sharingKey: 'k', eip: 'p' }), { eips: [eip('p', '10.0.0.0')] }))
+  t.equal(brief(sharing), 'claim 10.0.0.0 of p (free)')
+  const held = 'spec' in sharing ? claim('10.0.0.0', 'p', 'other', sharing.spec) : undefined
+  const of = service('s', { sharingKey: 'k', eip: 'p', ports: [{ port: 443 }] })
+  const given = { eips: [eip('p', '10.0.0.0')], claims: held === undefined ? [] : [held] }
+  t.match(brief(decide(facts(of, given))), /^join 10\.0\.0\.0/)
+  t.equal(brief(decide(facts(of, { ...given, obstacles: { nodeOf: () => 'n' } }))), 'nothing, refused PoolExhausted')
+})
