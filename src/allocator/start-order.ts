@@ -54,6 +54,8 @@ const byAge = (services: Iterable<ServiceObject>): readonly ServiceObject[] =>
 export function rememberedAddresses(eips: Iterable<EipObject>): ReadonlyMap<string, readonly Ip[]> {
   const found = new Map<string, Ip[]>()
   for (const eip of eips) {
+    // Our own status is a projection of the claims, which say it better.
+    if (eip.status?.capacity !== undefined) continue
     for (const [address, users] of Object.entries(eip.status?.used ?? {})) {
       const ip = parseIp(address)
       if (!ip.ok) continue
