@@ -3,6 +3,7 @@ import { type Family, formatIp, type Ip } from '../addr/ip.ts'
 import type { IpFamily, ServiceObject } from '../api/core-objects.ts'
 import type { ServiceRequest } from '../api/service-request.ts'
 import { addressObstacle, isExcludedBy } from './address-obstacle.ts'
+import type { KnownPools } from './known-pools.ts'
 import type { Labels } from './label-selector.ts'
 import type { Pool } from './pool.ts'
 import { type Applicant, isPermitted } from './pool-match.ts'
@@ -13,7 +14,7 @@ import type { Finding } from './verdict.ts'
 
 export interface RequestFacts {
   readonly settings: Settings
-  readonly pools: readonly Pool[]
+  readonly pools: KnownPools
   /** Undefined when the namespace is not known (yet). */
   readonly namespaceLabels: (name: string) => Labels | undefined
   /** The node whose address this is. */
@@ -47,6 +48,13 @@ function fenceFinding(pool: Pool, namespace: string): Finding {
 function* stateFindings(pool: Pool): Generator<Finding> {
   if (pool.deleting) yield { warn: `Eip ${pool.name} is being deleted: the Service gets an address once it exists again` }
   else if (pool.disabled) yield { warn: `Eip ${pool.name} is disabled: the Service gets an address once spec.disable is false` }
+}
+
+/** Only an Eip that the Service names can be one that gives nothing because of another: all others are looked for among the active ones. */
+function* rivalFindings({ name }: Pool, { facts }: Case): Generator<Finding> {
+  const rival = facts.pools.rivalOf(name)
+  if (rival === undefined) return
+  yield { warn: `Eip ${shown(name)} overlaps ${shown(rival)}: the Service gets an address once one of the two is deleted` }
 }
 
 const familiesOf = ({ ranges }: Pool): readonly Family[] => [...new Set(ranges.map(({ family }) => family))]
@@ -83,7 +91,7 @@ const isLetIn = (pool: Pool, { service, applicant }: Case): boolean =>
 
 /** The Eips by name. `isComplete` when all of them exist: of one that does not exist yet nothing can be said. */
 function namedPools({ request, facts }: Case): { readonly pools: readonly Pool[]; readonly isComplete: boolean } {
-  const pools = request.eips.flatMap((name) => facts.pools.find((pool) => pool.name === name) ?? [])
+  const pools = request.eips.flatMap((name) => facts.pools.all.find((pool) => pool.name === name) ?? [])
   return { pools, isComplete: pools.length === request.eips.length }
 }
 
@@ -97,7 +105,10 @@ function* eipFindings(given: Case): Generator<Finding> {
     if (!pools.some((pool) => pool.name === name))
       yield { warn: `Eip ${shown(name)} does not exist: the Service gets an address once it does` }
   }
-  for (const pool of pools) yield* stateFindings(pool)
+  for (const pool of pools) {
+    yield* stateFindings(pool)
+    yield* rivalFindings(pool, given)
+  }
   if (!isComplete || pools.length === 0) return
   yield* familyFindings(pools, given)
   const [first] = pools
@@ -123,7 +134,7 @@ function* addressFindings(ip: Ip, given: Case): Generator<Finding> {
   }
   const named = namedPools(given)
   const isNamed = request.eips.length > 0
-  const pool = (isNamed ? named.pools : facts.pools).find((candidate) => poolContains(candidate, ip))
+  const pool = (isNamed ? named.pools : facts.pools.active).find((candidate) => poolContains(candidate, ip))
   if (pool !== undefined) {
     if (!isNamed) yield* stateFindings(pool)
     yield* obstacleFindings(ip, pool, given)

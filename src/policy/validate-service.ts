@@ -47,7 +47,7 @@ function* optOutFindings({ metadata }: ServiceObject): Generator<Finding> {
 }
 
 function* findingsAbout(service: ServiceObject, facts: ServiceFacts): Generator<Finding> {
-  const ownership = whoseService(service, facts.settings, facts.pools, facts.ownNamespace)
+  const ownership = whoseService(service, facts.settings, facts.pools.active, facts.ownNamespace)
   if (ownership.kind === 'not-ours') {
     if (ownership.reason === 'opted-out') yield* optOutFindings(service)
     return
@@ -58,7 +58,7 @@ function* findingsAbout(service: ServiceObject, facts: ServiceFacts): Generator<
     yield { refuse: text, cure: 'correct it, or remove it to let OpenELB choose' }
     return
   }
-  yield* settingFindings(service, request.value, facts)
+  yield* settingFindings(service, request.value, { pools: facts.pools.all, settings: facts.settings })
   yield* requestFindings(service, request.value, facts)
 }
 

@@ -2,8 +2,9 @@
 import { type Family, formatIp } from '../addr/ip.ts'
 import type { ConfigMapObject, NamespaceObject, NodeObject } from '../api/core-objects.ts'
 import type { EipObject } from '../api/eip.ts'
+import { type KnownPools, knownPools } from '../policy/known-pools.ts'
 import { type NodeNetwork, primaryFamily, readNodeNetwork } from '../policy/node-network.ts'
-import { type Pool, toPool } from '../policy/pool.ts'
+import { toPool } from '../policy/pool.ts'
 import { parseSettings, type Settings } from '../policy/settings.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Logger } from '../runtime/logger.ts'
@@ -63,21 +64,23 @@ export function createFacts(sources: FactSources): Facts {
   }
 }
 
-/** What of an Eip makes a pool: all but its status, which is written with every address that is given. */
-const poolText = ({ metadata, spec }: EipObject): string =>
-  JSON.stringify([metadata.annotations, metadata.deletionTimestamp, metadata.uid, spec])
+/** What of an Eip makes a pool: of its status, which is written with every address that is given, only whether it gives addresses. */
+const poolText = ({ metadata, spec, status }: EipObject): string =>
+  JSON.stringify([metadata.annotations, metadata.deletionTimestamp, metadata.uid, spec, status?.ready ?? false])
 
 /** The Eips that can be pools, read again once one of them has changed. */
-function followPools({ eips }: FactSources): () => readonly Pool[] {
-  let pools: readonly Pool[] | undefined
+function followPools({ eips }: FactSources): () => KnownPools {
+  let pools: KnownPools | undefined
   eips.subscribe(({ before, after }) => {
     if (before === undefined || after === undefined || poolText(before) !== poolText(after)) pools = undefined
   })
   return () => {
-    pools ??= [...eips.values()].flatMap((eip) => {
-      const pool = toPool(eip)
-      return pool.ok ? [pool.value] : []
-    })
+    pools ??= knownPools(
+      [...eips.values()].flatMap((eip) => {
+        const pool = toPool(eip)
+        return pool.ok ? [pool.value] : []
+      }),
+    )
     return pools
   }
 }

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import t from 'tap'
 import { formatIp } from '../../src/addr/ip.ts'
 import { parseAddressRange } from '../../src/addr/range.ts'
+import { knownPools } from '../../src/policy/known-pools.ts'
 import { DEFAULT_SETTINGS } from '../../src/policy/settings.ts'
 import { type ServiceFacts, validateService } from '../../src/policy/validate-service.ts'
 import { type Verdict, WARNING_LENGTH } from '../../src/policy/verdict.ts'
@@ -16,7 +17,7 @@ const FACTS: ServiceFacts = {
   ownNamespace: 'openelb-system',
   namespaceLabels: (name) => (name === 'unknown' ? undefined : { 'kubernetes.io/metadata.name': name }),
   nodeAt: (ip) => (formatIp(ip) === '10.251.2.11' ? 'n1' : undefined),
-  pools: [
+  pools: knownPools([
     pool('dflt', '10.251.0.160/30', { annotations: DEFAULT_EIP }),
     pool('p1', '10.251.0.150-10.251.0.152'),
     pool('off', { address: '10.251.0.180', disable: true }),
@@ -38,7 +39,7 @@ const FACTS: ServiceFacts = {
     }),
     pool('shut', { address: '10.251.5.0/24', namespaces: ['shop'], enforceNamespaces: true }),
     pool('by-label', { address: '10.251.4.0/24', namespaceSelector: { team: 'a' }, enforceNamespaces: true }),
-  ],
+  ]),
 }
 
 const opted = (annotations: Record<string, string>, spec: ServiceOptions['spec'] = {}) =>

@@ -249,11 +249,15 @@ t.test('facts', async (t) => {
   const meta = { name: 'openelb-config', uid: 'u', resourceVersion: '1', creationTimestamp: '' }
   const configure = (data: Record<string, string>) =>
     settings.set('openelb-config', { apiVersion: 'v1', kind: 'ConfigMap', metadata: meta, data })
-  t.match(facts.serviceFacts(), { settings: { adopt: 'default-eip', compat: ['metallb'] }, pools: [], ownNamespace: 'elb' })
+  t.match(facts.serviceFacts(), {
+    settings: { adopt: 'default-eip', compat: ['metallb'] },
+    pools: { all: [], active: [] },
+    ownNamespace: 'elb',
+  })
   eips.set('a', eipObject('a', '10.0.0.1', { annotations: DEFAULT_EIP }))
   eips.set('b', eipObject('b', 'junk'))
   t.same(
-    facts.serviceFacts().pools.map(({ name }) => name),
+    facts.serviceFacts().pools.all.map(({ name }) => name),
     ['a'],
     'an Eip that cannot be read is no pool',
   )
@@ -273,6 +277,11 @@ t.test('facts', async (t) => {
   const before = facts.serviceFacts().pools
   eips.set('a', { ...eipObject('a', '10.0.0.1', { annotations: DEFAULT_EIP, resourceVersion: '2' }) })
   t.equal(facts.serviceFacts().pools, before, 'a status is written with every address that is given, and makes no other pool')
+  const first = { ...eipObject('a', '10.0.0.1', { resourceVersion: '3' }), status: { ready: true } }
+  eips.set('a', first)
+  eips.set('0', eipObject('0', '10.0.0.1'))
+  t.equal(facts.serviceFacts().pools.rivalOf('0'), 'a', 'of one second, the one that gives addresses already')
+  eips.set('0', undefined)
   t.same([facts.nodes(), facts.serviceFacts().primaryFamily], [[], undefined])
   const node = (name: string, ...addresses: readonly string[]): NodeObject => ({
     apiVersion: 'v1',

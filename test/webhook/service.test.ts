@@ -1,4 +1,6 @@
 import t from 'tap'
+import { knownPools } from '../../src/policy/known-pools.ts'
+import type { Pool } from '../../src/policy/pool.ts'
 import { DEFAULT_SETTINGS } from '../../src/policy/settings.ts'
 import { type AdmissionRequest, type PatchStep, readDeadline, readReview, writeReview } from '../../src/webhook/admission.ts'
 import { reviewBgpConf } from '../../src/webhook/admit/bgp-conf.ts'
@@ -25,9 +27,11 @@ const DUAL = pool(
 )
 const BOUND = pool('bound', { address: '10.9.0.0/28', namespaces: ['bound'], namespaceSelector: { team: 'a' } })
 
-const facts = (over: Partial<ServiceReviewFacts> = {}): ServiceReviewFacts => ({
+type FactOptions = Partial<Omit<ServiceReviewFacts, 'pools'>> & { readonly pools?: readonly Pool[] }
+
+const facts = ({ pools = [DEFAULT], ...over }: FactOptions = {}): ServiceReviewFacts => ({
   settings: DEFAULT_SETTINGS,
-  pools: [DEFAULT],
+  pools: knownPools(pools),
   ownNamespace: 'openelb-system',
   nodeAt: () => undefined,
   primaryFamily: undefined,
@@ -57,7 +61,7 @@ function patched(object: ReturnType<typeof serviceObject>, steps: readonly Patch
 const TABLE: readonly {
   readonly name: string
   readonly given: ServiceOptions
-  readonly facts?: Partial<ServiceReviewFacts>
+  readonly facts?: FactOptions
   readonly want: unknown
 }[] = [
   { name: 'a bare one', given: {}, want: FULL },
@@ -140,6 +144,50 @@ t.test('annotations that are filled in', async (t) => {
     const again = { ...object, metadata: { ...object.metadata, ...(annotations && { annotations }) } }
     t.same(mutateService(create(again), facts(over)).patch ?? [], [], `${name}: asked again`)
   }
+})
+
+/** Older than DEFAULT, and in its way. */
+const older = (spec: object = {}, options: object = {}) =>
+  pool('older', { address: '10.251.0.248-10.251.1.10', ...spec }, { created: '2025-01-01T00:00:00Z', ...options })
+
+t.test('an Eip that overlaps an older one, which only an absent webhook lets in, gives nothing and keeps nobody out', async (t) => {
+  const filled = (pools: readonly Pool[], annotations?: Record<string, string>) => {
+    const object = serviceObject(annotations === undefined ? {} : { annotations })
+    return patched(object, mutateService(create(object), facts({ pools })).patch)
+  }
+  t.same(filled([DEFAULT, older()]), undefined, 'its being the default adopts nobody')
+  t.same(filled([DEFAULT, older()], { [OPT_IN]: 'openelb' }), { [OPT_IN]: 'openelb' }, 'and it is not written as the default')
+  t.same(filled([DEFAULT, older({}, { annotations: DEFAULT_EIP })]), { ...FULL, [EIP]: 'older', [PROTOCOL]: 'bgp' }, 'the older one is')
+  const late = pool('late', { address: '10.251.0.250', namespaces: ['default'] }, { created: '2026-02-01T00:00:00Z' })
+  t.same(filled([DEFAULT, late]), FULL, 'its binding counts for nothing')
+
+  const review = (annotations: Record<string, string>, pools: readonly Pool[]) =>
+    reviewService(create(serviceObject({ annotations: { [OPT_IN]: 'openelb', ...annotations } })), facts({ pools }))
+  const fenced = pool(
+    'fenced',
+    { address: '10.251.0.240/28', namespaces: ['shop'], enforceNamespaces: true },
+    { created: '2026-02-01T00:00:00Z' },
+  )
+  const excluding = pool('excluding', { address: '10.251.0.245', exclude: ['10.251.0.245'] }, { created: '2026-02-01T00:00:00Z' })
+  t.same(
+    review({ [IP]: '10.251.0.245' }, [fenced, excluding, DEFAULT]),
+    { allowed: true, warnings: [] },
+    'its fence and exclusions neither',
+  )
+  t.match(
+    review({ [IP]: '10.251.0.245' }, [{ ...fenced, created: '2025-01-01T00:00:00Z' }, DEFAULT]),
+    { allowed: false },
+    'those of the older do',
+  )
+  t.same(
+    review({ [EIP]: 'eip-pool' }, [DEFAULT, older()]),
+    {
+      allowed: true,
+      warnings: ['Eip eip-pool overlaps older: the Service gets an address once one of the two is deleted'],
+    },
+    'whoever names it is told',
+  )
+  t.same(review({ [EIP]: 'older' }, [DEFAULT, older()]), { allowed: true, warnings: [] })
 })
 
 t.test('only when a Service becomes a LoadBalancer', async (t) => {

@@ -39,10 +39,10 @@ function defaultFor(service: ServiceObject, facts: ServiceReviewFacts): Pool | u
   const name = service.metadata.namespace ?? ''
   const labels = facts.namespaceLabels(name)
   // A namespace of the same `kubectl apply` may not be known yet. The allocator decides then, and needs no annotation for it.
-  if (labels === undefined && facts.pools.some((pool) => pool.namespaceSelector !== undefined)) return undefined
+  if (labels === undefined && facts.pools.active.some((pool) => pool.namespaceSelector !== undefined)) return undefined
   const candidates = candidatesFor(
     { namespace: { name, labels: labels ?? {} }, labels: service.metadata.labels ?? {} },
-    facts.pools,
+    facts.pools.active,
     request.value.protocol,
   )
   if (candidates.kind !== 'default') return undefined
@@ -64,7 +64,7 @@ function servesFamilies(pool: Pool, { spec }: ServiceObject, clusterFamily: Fami
  */
 function missingAnnotations(service: ServiceObject, facts: ServiceReviewFacts): Readonly<Record<string, string>> {
   if (facts.settings.adopt !== 'default-eip') return {}
-  const ownership = whoseService(service, facts.settings, facts.pools, facts.ownNamespace)
+  const ownership = whoseService(service, facts.settings, facts.pools.active, facts.ownNamespace)
   // A Service of our class needs no annotation: its class says it all, and can never be taken back.
   if (ownership.kind === 'not-ours' || ownership.by === 'class') return {}
   const optIn = ownership.by === 'annotation' ? {} : { [OPT_IN]: OPT_IN_VALUE }
