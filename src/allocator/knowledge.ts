@@ -135,7 +135,7 @@ function follow(sources: Sources, { nowMs = () => 0, unset = DEFAULT_SETTINGS }:
   const settings = followSettings(sources.settings, unset, tell, onPools)
   const freed = createFreed(ledger, pools.book, nowMs)
   const services = followServices(sources.services, ledger, pools.book, tell)
-  const eips = followEips(sources.eips, ledger, tell, onPools)
+  const eips = followEips(sources.eips, { ledger, tell, book: pools.book, onPools })
   const claims = followClaims(sources.claims, { ledger, homes, tell, onHeld: freed.onHeld, onFreed: freed.onFreed })
   const nodes = followNodes(sources.nodes, pools.book, tell)
   const obstacles: Obstacles = {

@@ -29,8 +29,17 @@ export function createPoolCache(eips: Pick<Watched<EipObject>, 'values'>, settin
   }
 }
 
-/** Follows the Eips; `onPools` is called when the pools change, before anybody is told. */
-export function followEips(watched: Watched<EipObject>, ledger: Pick<Ledger, 'all'>, tell: Teller, onPools: () => void) {
+export interface EipsOptions {
+  readonly ledger: Pick<Ledger, 'all'>
+  readonly tell: Teller
+  /** The pools as they were read last. */
+  readonly book: () => PoolBook
+  /** Called when the pools change, before anybody is told: they are to be read anew. */
+  readonly onPools: () => void
+}
+
+/** Follows the Eips. */
+export function followEips(watched: Watched<EipObject>, { ledger, tell, book, onPools }: EipsOptions) {
   const fresh = createFreshObjects<EipObject>()
   const close = watched.subscribe(({ key, before, after }) => {
     const echo = fresh.isEcho(key, after)
@@ -40,11 +49,13 @@ export function followEips(watched: Watched<EipObject>, ledger: Pick<Ledger, 'al
       if (!echo) tell.eip(key)
       return
     }
+    const former = tell.isHeard() ? book() : undefined
     onPools()
     // The standing of others may change with it: an overlap begins or ends.
     for (const eip of watched.values()) tell.eip(eip.metadata.name)
     if (after === undefined) tell.eip(key)
-    for (const holder of holdersAround(ledger, key, [before, after])) tell.service(holder)
+    const changed = former === undefined ? [] : otherStandings(watched.values(), former, book())
+    for (const holder of holdersAround(ledger, [key, ...changed], [before, after])) tell.service(holder)
     tell.happened({ kind: 'pool-changed', pool: key })
   })
   return {
@@ -55,15 +66,23 @@ export function followEips(watched: Watched<EipObject>, ledger: Pick<Ledger, 'al
   }
 }
 
-/** Services that hold an address in the name of this Eip, or in one of its ranges. */
-function holdersAround(ledger: Pick<Ledger, 'all'>, name: string, eips: readonly (EipObject | undefined)[]): ReadonlySet<string> {
+/** The Eips that stand otherwise than before: an overlap with the one that changed began or ended. */
+const otherStandings = (eips: Iterable<EipObject>, former: PoolBook, now: PoolBook): readonly string[] =>
+  [...eips].map(({ metadata }) => metadata.name).filter((name) => former.get(name)?.kind !== now.get(name)?.kind)
+
+/** Services that hold an address in the name of one of these Eips, or in one of its ranges. */
+function holdersAround(
+  ledger: Pick<Ledger, 'all'>,
+  names: readonly string[],
+  eips: readonly (EipObject | undefined)[],
+): ReadonlySet<string> {
   const pools = eips.flatMap((eip) => {
     const pool = eip === undefined ? undefined : toPool(eip)
     return pool?.ok ? [pool.value] : []
   })
   const keys = new Set<string>()
   for (const { claim, ip } of ledger.all()) {
-    if (claim.spec.eip !== name && !pools.some((pool) => poolContains(pool, ip))) continue
+    if (!names.includes(claim.spec.eip) && !pools.some((pool) => poolContains(pool, ip))) continue
     for (const holder of claim.spec.holders) keys.add(serviceKey(holder))
   }
   return keys

@@ -35,7 +35,11 @@ export interface Listener {
   badSettings(message: string): void
 }
 
-export type Teller = Listener & { to(listener: Listener | undefined): void }
+export type Teller = Listener & {
+  to(listener: Listener | undefined): void
+  /** Whether anybody listens. */
+  isHeard(): boolean
+}
 
 /** Passes the news on to whoever listens at the moment; without a listener they are lost, and a new one looks at everything first. */
 export function createTeller(): Teller {
@@ -44,6 +48,7 @@ export function createTeller(): Teller {
     to: (next) => {
       listener = next
     },
+    isHeard: () => listener !== undefined,
     service: (key) => listener?.service(key),
     eip: (name) => listener?.eip(name),
     happened: (happening) => listener?.happened(happening),

@@ -198,11 +198,25 @@ function eipSpec(random: Random, address: string): EipSpec {
   }
 }
 
+/** The API server tells ages by the second; each Eip has one of its own, so that what is older is the same for everybody at every moment. */
+function birthOf(api: Api, now: string): string {
+  const born = new Set([...api.eips.values()].map(({ metadata }) => metadata.creationTimestamp))
+  let ms = Date.parse(now)
+  const text = (): string => new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z')
+  while (born.has(text())) ms += 1000
+  return text()
+}
+
 function putEip({ api, random, now }: Cast): string {
   const name = random.pick(EIPS)
   const known = api.eips.get(name)
   const spec = eipSpec(random, known?.spec.address ?? random.pick(RANGES))
-  const { annotations: _, ...rest } = known?.metadata ?? { name, uid: api.uid(), resourceVersion: '', creationTimestamp: now() }
+  const { annotations: _, ...rest } = known?.metadata ?? {
+    name,
+    uid: api.uid(),
+    resourceVersion: '',
+    creationTimestamp: birthOf(api, now()),
+  }
   const isDefault = chance(random, 55)
   const metadata = {
     ...rest,
