@@ -64,9 +64,9 @@ export function createFacts(sources: FactSources): Facts {
   }
 }
 
-/** What of an Eip makes a pool: of its status, which is written with every address that is given, only whether it gives addresses. */
-const poolText = ({ metadata, spec, status }: EipObject): string =>
-  JSON.stringify([metadata.annotations, metadata.deletionTimestamp, metadata.uid, spec, status?.ready ?? false])
+/** What of an Eip makes a pool: all but its status, which is written with every address that is given. */
+const poolText = ({ metadata, spec }: EipObject): string =>
+  JSON.stringify([metadata.annotations, metadata.deletionTimestamp, metadata.uid, spec])
 
 /** The Eips that can be pools, read again once one of them has changed. */
 function followPools({ eips }: FactSources): () => KnownPools {
