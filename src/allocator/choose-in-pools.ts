@@ -3,14 +3,14 @@ import { formatIp, type Ip } from '../addr/ip.ts'
 import { HOLDERS_MAX } from '../api/address-claim.ts'
 import type { Pool } from '../policy/pool.ts'
 import { type Applicant, candidatesFor, isBound, isPermitted } from '../policy/pool-match.ts'
-import { poolFamilies, poolGives, poolServes } from '../policy/pool-ranges.ts'
+import { isKeptFor, poolFamilies, poolGives, poolServes } from '../policy/pool-ranges.ts'
 import type { NearMiss, Refusal } from '../policy/refusal.ts'
 import type { Choice, ChoiceFacts, Slot } from './choose.ts'
 import { openPool } from './choose-named.ts'
 import { findFree } from './find-free.ts'
 import { isContested } from './fitness.ts'
 import { byAddress } from './ledger.ts'
-import { overQuota } from './quota.ts'
+import { overQuota, overQuotaAt } from './quota.ts'
 import { serviceKey } from './service-key.ts'
 import { sharingRefusal } from './sharing.ts'
 
@@ -104,12 +104,11 @@ function sharedByKey(pools: readonly Pool[], slot: Slot, { ledger, obstacles }: 
   for (const holding of [...ledger.sharedBy(wish.sharing)].toSorted(byAddress)) {
     const pool = pools.find(({ name }) => name === holding.claim.spec.eip)
     if (pool === undefined || (family !== undefined && holding.ip.family !== family) || !poolGives(pool, holding.ip)) continue
-    const keptFor = pool.reservations.get(holding.address)
-    const isKept = keptFor !== undefined && serviceKey(keptFor) !== serviceKey(own)
+    const isKept = pool.reservations.has(holding.address) && !isKeptFor(own, pool, holding.ip)
     const isOpen = !isContested(holding) && obstacles.nodeOf(holding.ip) === undefined
     const hasRoom = isOpen && holding.claim.spec.holders.length < HOLDERS_MAX
     const isOurs = holding.claim.spec.holders.some(({ namespace }) => namespace === own.namespace)
-    const isInQuota = isOurs || overQuota(pool, slot, ledger) === undefined
+    const isInQuota = isOurs || overQuotaAt(holding.ip, pool, slot, ledger) === undefined
     if (!isKept && hasRoom && isInQuota && sharingRefusal(own, holding) === undefined) {
       return { kind: 'chosen', pool, ip: holding.ip, beside: holding, from: 'shared' }
     }

@@ -8,7 +8,7 @@ import type { Refusal } from '../policy/refusal.ts'
 import type { Choice, ChoiceFacts, Slot } from './choose.ts'
 import { contestedUntil } from './knowledge/set-aside.ts'
 import type { PoolState } from './pools.ts'
-import { overQuota } from './quota.ts'
+import { overQuotaAt } from './quota.ts'
 import { serviceKey } from './service-key.ts'
 import { sharingRefusal } from './sharing.ts'
 
@@ -35,7 +35,7 @@ export function chooseNamedAddress(ip: Ip, slot: Slot, facts: ChoiceFacts): Choi
   const obstacle =
     obstacleOf(ip, pool, slot, facts) ??
     (holding === undefined ? freeObstacle(ip, facts) : holderObstacle(holding, slot)) ??
-    (isJoining ? undefined : overQuota(pool, slot, facts.ledger))
+    (isJoining ? undefined : overQuotaAt(ip, pool, slot, facts.ledger))
   if (obstacle !== undefined) return refused(obstacle)
   return { kind: 'chosen', pool, ip, from: 'request', ...(holding && { beside: holding }) }
 }

@@ -4,15 +4,14 @@ import { HOLDERS_MAX, type Holder } from '../api/address-claim.ts'
 import type { ServiceObject } from '../api/core-objects.ts'
 import type { Pool } from '../policy/pool.ts'
 import { isPermitted, type NamespaceFacts } from '../policy/pool-match.ts'
-import { poolContains, poolGives } from '../policy/pool-ranges.ts'
+import { isKeptFor, poolGives } from '../policy/pool-ranges.ts'
 import type { Refusal } from '../policy/refusal.ts'
 import { chooseInPools } from './choose-in-pools.ts'
 import { chooseNamedAddress } from './choose-named.ts'
 import { type Holding, holderOf, type LedgerView } from './ledger.ts'
 import type { PoolBook } from './pools.ts'
-import { overQuota } from './quota.ts'
+import { overQuotaAt } from './quota.ts'
 import { shownAddresses, type Wish, wishedAddress } from './request.ts'
-import { serviceKey } from './service-key.ts'
 import { sharingRefusal } from './sharing.ts'
 
 /** What a choice depends on. */
@@ -94,12 +93,12 @@ function readoptOne(ip: Ip, isRecorded: boolean, slot: Slot, facts: ChoiceFacts)
   if (asked !== undefined && (asked.family !== ip.family || asked.value !== ip.value)) return undefined
   const pool = facts.pools.containing(ip)
   if (pool === undefined || pool.deleting || (wish.eips.length > 0 && !wish.eips.includes(pool.name))) return undefined
-  if (isRecorded ? isEvicted(ip, pool) : !mayHave(ip, pool, facts)) return undefined
+  if (isRecorded ? isEvicted(ip, pool) : !mayHave(ip, pool, own, facts)) return undefined
   const holding = facts.ledger.at(ip)
   // What it holds was looked at before, and is to be replaced.
   if (holding !== undefined && holderOf(holding, own.uid) !== undefined) return undefined
   const isJoining = holding?.claim.spec.holders.some(({ namespace }) => namespace === own.namespace) === true
-  if (!isRecorded && !isJoining && overQuota(pool, slot, facts.ledger) !== undefined) return undefined
+  if (!isRecorded && !isJoining && overQuotaAt(ip, pool, slot, facts.ledger) !== undefined) return undefined
   if (holding === undefined) return facts.ledger.isTaken(ip) ? undefined : { kind: 'chosen', pool, ip, from: 'status' }
   const isFull = holding.claim.spec.holders.length >= HOLDERS_MAX
   // Nobody comes to share an address without having asked for it.
@@ -111,10 +110,8 @@ function readoptOne(ip: Ip, isRecorded: boolean, slot: Slot, facts: ChoiceFacts)
 const isEvicted = (ip: Ip, pool: Pool): boolean => pool.onShrink === 'evict' && !poolGives(pool, ip)
 
 /** Whether a Service that merely shows the address could have been given it: a patched status must open no doors. */
-function mayHave(ip: Ip, pool: Pool, { service, namespace, obstacles }: ChoiceFacts): boolean {
-  const keptFor = pool.reservations.get(formatIp(ip))
-  if (keptFor !== undefined)
-    return serviceKey(keptFor) === serviceKey({ namespace: service.metadata.namespace ?? '', name: service.metadata.name })
-  if (!poolContains(pool, ip) || !poolGives(pool, ip) || obstacles.nodeOf(ip) !== undefined) return false
+function mayHave(ip: Ip, pool: Pool, own: Holder, { service, namespace, obstacles }: ChoiceFacts): boolean {
+  if (!poolGives(pool, ip) || obstacles.nodeOf(ip) !== undefined) return false
+  if (pool.reservations.has(formatIp(ip))) return isKeptFor(own, pool, ip)
   return !pool.enforceNamespaces || (namespace !== undefined && isPermitted(pool, { namespace, labels: service.metadata.labels ?? {} }))
 }

@@ -94,6 +94,12 @@ export const isBuggy = (ip: Ip): boolean => ip.family === 'IPv4' && ((ip.value &
 /** Whether the address is in one of the ranges that the pool stands for, given or not. */
 export const poolContains = (pool: Pick<PoolRanges, 'ranges'>, ip: Ip): boolean => pool.ranges.some((range) => rangeContains(range, ip))
 
+/** Whether the address is kept for this Service. */
+export function isKeptFor({ namespace, name }: ServiceName, pool: Pick<PoolRanges, 'reservations'>, ip: Ip): boolean {
+  const kept = pool.reservations.get(formatIp(ip))
+  return kept?.namespace === namespace && kept.name === name
+}
+
 /** Whether the pool gives this address to anybody: it is in a range, not excluded, and not one of those that avoidBuggyIPs leaves out. */
 export const poolGives = (pool: PoolRanges, ip: Ip): boolean =>
   pool.usable.some((range) => rangeContains(range, ip)) && !(pool.avoidBuggyIPs && isBuggy(ip))

@@ -254,6 +254,32 @@ const PROMISED: readonly Row[] = [
     facts: { eips: [p({ quota: { perNamespace: 1 } })], claims: heldBy('o', '10.0.0.0') },
     want: 'nothing, refused QuotaExceeded',
   },
+  ...['', '10.0.0.2'].map(
+    (address): Row => ({
+      name: `a reservation is a permission beyond the quota${address && ', also for whoever asks for its address'}`,
+      given: address === '' ? {} : { address },
+      facts: {
+        eips: [p({ quota: { perNamespace: 1 }, reservations: [{ address: '10.0.0.2', namespace: 'default', name: 's' }] })],
+        claims: heldBy('o', '10.0.0.0'),
+      },
+      want: `claim 10.0.0.2 of p (${address === '' ? 'reservation' : 'request'})`,
+    }),
+  ),
+  {
+    name: 'the reservation of a shown address opens no excluded one',
+    given: { eip: 'p', ...shown('10.0.0.2') },
+    facts: { eips: [p({ exclude: ['10.0.0.2'], reservations: [{ address: '10.0.0.2', namespace: 'default', name: 's' }] })] },
+    want: 'claim 10.0.0.0 of p (free)',
+  },
+  {
+    name: 'nor that of a node',
+    given: { eip: 'p', ...shown('10.0.0.2') },
+    facts: {
+      eips: [p({ reservations: [{ address: '10.0.0.2', namespace: 'default', name: 's' }] })],
+      obstacles: { nodeOf: ({ value }) => (value === ip('10.0.0.2').value ? 'n1' : undefined) },
+    },
+    want: 'claim 10.0.0.0 of p (free)',
+  },
   {
     name: 'a move inside the quota',
     given: { address: '10.0.0.3', ...shown('10.0.0.0') },

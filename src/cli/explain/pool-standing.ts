@@ -133,7 +133,10 @@ function family(pool: Pool, { families }: Wish): string | undefined {
   return `has ${poolFamilies(pool).join(' and ') || 'no'} addresses, and the Service serves ${families.join(' and ')}`
 }
 
-function quota(pool: Pool, { facts, wish }: Look): string | undefined {
+function quota(pool: Pool, look: Look): string | undefined {
+  const { facts, wish } = look
+  // What is reserved for it comes beyond the quota.
+  if (isReserved(pool, look)) return undefined
   const held = facts.ledger.heldBy(facts.service.metadata.uid).find(({ claim }) => claim.spec.eip === pool.name)
   if (held !== undefined) return undefined
   const slot = { wish, own: toHolder(facts.service, wish.sharing), family: undefined, replacing: undefined }

@@ -263,7 +263,7 @@ function canTake(service: ServiceObject, wish: WishView, address: string, facts:
   const isKept = pool !== undefined && reservedFor(address, pool) === keyOf(service.metadata)
   const isOver = limit !== undefined && heldBy(namespace, pool?.name ?? '', facts, { uid, family: familyOf(address) }) >= limit
   if (claim === undefined) {
-    if (isOver && !(isKept && !isAsked)) return false
+    if (isOver && !isKept) return false
     if (facts.setAside.has(address)) return false
     return isAsked || isKept || !(facts.shownAt.get(address) ?? []).some((other) => other !== uid)
   }
@@ -273,5 +273,5 @@ function canTake(service: ServiceObject, wish: WishView, address: string, facts:
   if (others.length < claim.spec.holders.length) return false
   const joins = others.some((holder) => holder.namespace === namespace)
   const mayAsk = isAsked || wish.own.sharing !== undefined
-  return mayAsk && (joins || !isOver) && others.every((other) => besides(wish.own, other) === undefined)
+  return mayAsk && (joins || isKept || !isOver) && others.every((other) => besides(wish.own, other) === undefined)
 }
