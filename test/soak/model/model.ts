@@ -202,7 +202,9 @@ export function createModel(api: Api): Model {
       const namesOthers = wish !== undefined && wish.eips.length > 0 && !wish.eips.includes(home.name)
       const asksOther = ![undefined, address].includes(wish?.asked.get(familyOf(address)))
       const isMoot = origin.request !== requestOf(service) || origin.settings !== JSON.stringify(facts.view.settings)
-      if (!isMoot && !home.evicts && !namesOthers && !asksOther) fail('cause', `${key} loses ${address} for nothing`)
+      const others = claim.spec.holders.filter(({ uid }) => uid !== service.metadata.uid)
+      const clashes = wish !== undefined && others.some((other) => besides(wish.own, other) !== undefined)
+      if (!isMoot && !clashes && !home.evicts && !namesOthers && !asksOther) fail('cause', `${key} loses ${address} for nothing`)
       const isReplaced = wanted.some((other) => familyOf(other) === familyOf(address))
       const isWanted = wish === undefined || wish.families.includes(familyOf(address))
       const isAlone = claim.spec.holders.length === 1

@@ -204,6 +204,7 @@ export function createWorld(): World {
     if (processes[other] === undefined) start(other)
     await settle()
     lead(other)
+    await settle()
   }
 
   /** It goes on where it was, and learns only after a while that it leads no more. */
