@@ -42,7 +42,9 @@ export function homelessness(claim: AddressClaimObject, pools: PoolBook): string
   if (state.kind === 'invalid' || ip === undefined) return undefined
   if (state.pool.deleting) return `Eip ${claim.spec.eip} is being deleted`
   if (!poolContains(state.pool, ip)) return `the address is in no range of Eip ${claim.spec.eip} any more`
-  return poolGives(state.pool, ip) ? undefined : `Eip ${claim.spec.eip} gives the address no more (spec.exclude, spec.avoidBuggyIPs)`
+  return poolGives(state.pool, ip)
+    ? undefined
+    : `Eip ${claim.spec.eip} gives the address no more (spec.exclude, spec.avoidBuggyIPs, the setting exclude)`
 }
 
 /** The holders as `namespace/name`, several joined by `;`. */

@@ -1,7 +1,7 @@
 /** Addresses of pools that nobody holds and that are not free either. */
 import { formatIp, type Ip, parseIp } from '../addr/ip.ts'
 import { type AddressRange, firstIp, rangeSize, withoutRanges } from '../addr/range.ts'
-import type { PoolBook } from '../allocator/pools.ts'
+import { createPoolBook } from '../allocator/pools.ts'
 import type { Pool } from '../policy/pool.ts'
 import { isBuggy, rangeText } from '../policy/pool-ranges.ts'
 import { claimIp, type LedgerState } from './ledger-state.ts'
@@ -62,12 +62,10 @@ function buggy(pool: Pool): readonly KeptAddress[] {
   })
 }
 
-/** Of every Eip that can be read, in the order of the Eips: reserved and not held, excluded, set aside. `everywhere` is the setting. */
-export function keptAddresses(
-  { eips, claims }: Omit<LedgerState, 'services'>,
-  pools: PoolBook,
-  everywhere: readonly AddressRange[],
-): readonly KeptAddress[] {
+/** Of every Eip that can be read, in the order of the Eips: reserved and not held, excluded, set aside. */
+export function keptAddresses({ eips, claims, excluded: everywhere }: Omit<LedgerState, 'services'>): readonly KeptAddress[] {
+  // Without the setting, so that each exclusion is told with what excludes.
+  const pools = createPoolBook(eips)
   const held = new Set(
     claims.flatMap((claim) => {
       const ip = claimIp(claim)

@@ -1,5 +1,6 @@
 /** Who has which address, as the API server tells it: the objects that most verbs begin with. */
 import { compareIp, type Ip, parseIp } from '../addr/ip.ts'
+import type { AddressRange } from '../addr/range.ts'
 import { type AddressClaimObject, parseClaimName } from '../api/address-claim.ts'
 import type { ConfigMapObject, ServiceObject } from '../api/core-objects.ts'
 import type { EipObject } from '../api/eip.ts'
@@ -13,6 +14,8 @@ import type { CliValues } from './flags.ts'
 export interface LedgerState {
   readonly eips: readonly EipObject[]
   readonly claims: readonly AddressClaimObject[]
+  /** What the settings keep from everybody: no Eip gives it. Empty where the settings cannot be read. */
+  readonly excluded: readonly AddressRange[]
   /** Those of one namespace where -n was given. */
   readonly services: readonly ServiceObject[]
 }
@@ -21,16 +24,22 @@ export interface LedgerState {
 export const namespaceOf = (values: CliValues): string | undefined =>
   values['all-namespaces'] || values.namespace === '' ? undefined : values.namespace
 
-/** Without the Services, which are the most. Rejects with the first ApiError. */
-export async function readClaims(cluster: ClusterReader): Promise<Omit<LedgerState, 'services'>> {
+/** Eips and claims alone. Rejects with the first ApiError. */
+export async function readClaims(cluster: ClusterReader): Promise<Pick<LedgerState, 'eips' | 'claims'>> {
   const [eips, claims] = await Promise.all([cluster.list<EipObject>(EIPS), cluster.list<AddressClaimObject>(ADDRESS_CLAIMS)])
   return { eips, claims: inAddressOrder(claims) }
+}
+
+/** Without the Services, which are the most. Rejects with the first ApiError. */
+export async function readHeld(cluster: ClusterReader, ownNamespace: string): Promise<Omit<LedgerState, 'services'>> {
+  const [held, { settings }] = await Promise.all([readClaims(cluster), readSettings(cluster, ownNamespace)])
+  return { ...held, excluded: settings.exclude }
 }
 
 /** Services are read before claims: a claim whose Service is missing was then not just created. Rejects with the first ApiError. */
 export async function readLedgerState(cluster: ClusterReader, values: CliValues): Promise<LedgerState> {
   const services = await cluster.list<ServiceObject>(SERVICES, namespaceOf(values))
-  return { services, ...(await readClaims(cluster)) }
+  return { services, ...(await readHeld(cluster, values['openelb-namespace'])) }
 }
 
 /** The settings of the installation. Those that cannot be read are said to be the default ones, with the reason. */

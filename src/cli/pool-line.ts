@@ -55,7 +55,7 @@ const EXPECTED_REASONS: ReadonlySet<string> = new Set(['Active'])
 
 /** The lines of all Eips, in the order of their names. */
 export function poolLines(state: LedgerState): readonly PoolLine[] {
-  const pools = createPoolBook(state.eips)
+  const pools = createPoolBook(state.eips, state.excluded)
   const waiting = waitingServices(state.services)
   const claims = Map.groupBy(state.claims, ({ spec }) => spec.eip)
   return state.eips

@@ -266,7 +266,7 @@ t.test('pools: what gives nothing, and what should not be given', async (t) => {
   t.match(out, /WARN {2}pools +Eip far: no speaker announces bgp yet/)
   t.match(out, /WARN {2}pools +the allocator has not seen Eip new yet/)
   t.match(out, /FAIL {2}pools +Eip sick: is sick/)
-  t.match(out, /WARN {2}pools +Eip pool has given all it has \(1\), and 0 Services wait/)
+  t.match(out, /WARN {2}pools +Eip pool has given all it has \(1\), and no Service waits/)
   t.match(out, /WARN {2}pools +Eip new contains 10\.8\.0\.9 of node n1\n +-> name them in spec\.exclude/)
 })
 
@@ -315,7 +315,7 @@ const audit = (objects: {
   readonly services?: ReturnType<typeof service>[]
 }) =>
   auditLedger(
-    { eips: objects.eips ?? [eip('pool', '10.0.0.0/24')], claims: objects.claims ?? [], services: objects.services ?? [] },
+    { eips: objects.eips ?? [eip('pool', '10.0.0.0/24')], claims: objects.claims ?? [], services: objects.services ?? [], excluded: [] },
     NOW_MS,
   ).map(({ level, says }) => `${level} ${says}`)
 

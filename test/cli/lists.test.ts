@@ -2,6 +2,8 @@ import t from 'tap'
 import { ALLOCATED_CONDITION } from '../../src/api/service-annotations.ts'
 import { bindingOf, selectorText } from '../../src/cli/pool-line.ts'
 import { addresses } from '../../src/cli/verbs/addresses.ts'
+import { doctor } from '../../src/cli/verbs/doctor.ts'
+import { explain } from '../../src/cli/verbs/explain.ts'
 import { pools } from '../../src/cli/verbs/pools.ts'
 import { status } from '../../src/cli/verbs/status.ts'
 import { waitingFor } from '../../src/cli/waiting.ts'
@@ -49,6 +51,24 @@ t.test('pools: what there is, what is left, who waits', async (t) => {
   )
 })
 
+t.test('what the settings exclude is given by no Eip: the figures are those of its status', async (t) => {
+  const objects = [
+    eip('pool', '10.0.0.0/30'),
+    claim('10.0.0.1', 'a', { owner: 'n1' }),
+    configMap('openelb-config', OWN, { exclude: '10.0.0.0/31' }),
+  ]
+  const pool = { used: 1, free: '2', total: '2', draining: 1 }
+  t.match(JSON.parse((await runVerb(pools, ['-o', 'json'], fakeCluster({ objects }))).out).items, [pool])
+  const shown = JSON.parse((await runVerb(status, ['-o', 'json'], fakeCluster({ objects }))).out)
+  t.match(shown, { pools: [pool], addresses: { attention: [{ address: '10.0.0.1', state: 'Draining' }] } })
+  t.match((await runVerb(addresses, [], fakeCluster({ objects }))).out, /^10\.0\.0\.1 .* Draining/m)
+  const unread = await runVerb(pools, ['-o', 'json'], fakeCluster({ objects, forbidden: ['configmaps'] }))
+  t.match(JSON.parse(unread.out).items, [{ free: '3', total: '4' }], 'without the right to read them, none')
+  t.match((await runVerb(explain, ['pool', 'pool'], fakeCluster({ objects }))).out, /Room: +2 of 2 free, 1 held, 1 of them outside/)
+  const full = [eip('pool', '10.0.0.0/31'), claim('10.0.0.1', 'a'), configMap('openelb-config', OWN, { exclude: '10.0.0.0' })]
+  t.match((await runVerb(doctor, [], fakeCluster({ objects: full }))).out, /Eip pool has given all it has \(1\)/)
+})
+
 t.test('pools: what cannot be said is said to be unknown', async (t) => {
   const broken = [eip('bad', 'nonsense', { conditions: [] }), eip('new', '10.0.0.1', { conditions: [] })]
   const { out } = await runVerb(pools, [], fakeCluster({ objects: broken }))
@@ -69,7 +89,10 @@ t.test('a held address that the Eip excludes by now drains, and takes nothing fr
   const json = JSON.parse((await runVerb(pools, ['-o', 'json'], fakeCluster({ objects }))).out)
   t.match(json.items[0], { used: 2, free: '2', total: '3', draining: 1 })
   const { out } = await runVerb(addresses, ['-o', 'wide'], fakeCluster({ objects }))
-  t.match(out, /^10\.0\.0\.1 .* Draining .*Eip pool gives the address no more \(spec\.exclude, spec\.avoidBuggyIPs\)$/m)
+  t.match(
+    out,
+    /^10\.0\.0\.1 .* Draining .*Eip pool gives the address no more \(spec\.exclude, spec\.avoidBuggyIPs, the setting exclude\)$/m,
+  )
 })
 
 t.test('a name is found in a sentence only as a word of its own', async (t) => {

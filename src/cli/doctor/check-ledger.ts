@@ -50,8 +50,8 @@ function auditClaim(claim: AddressClaimObject, services: ReadonlyMap<string, Ser
   ]
 }
 
-function auditHomes({ claims, eips }: LedgerState): readonly Finding[] {
-  const pools = createPoolBook(eips)
+function auditHomes({ claims, eips, excluded }: LedgerState): readonly Finding[] {
+  const pools = createPoolBook(eips, excluded)
   return claims.flatMap((claim) => {
     const why = homelessness(claim, pools)
     if (why === undefined) return []

@@ -16,7 +16,7 @@ import { waitingServices } from '../waiting.ts'
 import { counted, type Finding, fail, fine, someOf, warn } from './finding.ts'
 
 export function checkPools(state: LedgerState, nodes: Reading<readonly NodeObject[]>): readonly Finding[] {
-  const book = createPoolBook(state.eips)
+  const book = createPoolBook(state.eips, state.excluded)
   if (state.eips.length === 0) return [warn('pools', 'there is no Eip, so nobody gets an address', 'create one, as docs/crds.md shows')]
   const findings = [
     ...state.eips.flatMap((eip) => checkStanding(eip, book)),
@@ -59,7 +59,7 @@ const exhausted = (state: LedgerState): readonly Finding[] =>
     .map(({ name, total, waiting }) =>
       warn(
         'pools',
-        `Eip ${name} has given all it has (${total}), and ${waiting} ${waiting === 1 ? 'Service waits' : 'Services wait'}`,
+        `Eip ${name} has given all it has (${total}), and ${waiting === 0 ? 'no' : waiting} ${waiting < 2 ? 'Service waits' : 'Services wait'}`,
         'add a range to spec.addresses, or create another Eip',
       ),
     )

@@ -6,7 +6,7 @@ import { GROUP } from '../../api/group.ts'
 import { formatAge } from '../age.ts'
 import { announcersOf, claimState } from '../claim-state.ts'
 import { type KeptAddress, keptAddresses } from '../kept-addresses.ts'
-import { claimIp, type LedgerState, namespaceOf, readClaims, readSettings } from '../ledger-state.ts'
+import { claimIp, type LedgerState, namespaceOf, readHeld } from '../ledger-state.ts'
 import { type Cell, type Column, misuse, type Outcome, type Tone, toned, trouble } from '../report.ts'
 import type { Verb, VerbInput } from '../verb.ts'
 
@@ -106,7 +106,7 @@ function chosen(
 async function run({ words, values, cluster, nowMs }: VerbInput): Promise<Outcome> {
   const [pool, ...more] = words
   if (more.length > 0) return misuse(`addresses takes one Eip, not ${words.join(' ')}`)
-  const state = await readClaims(cluster)
+  const state = await readHeld(cluster, values['openelb-namespace'])
   if (
     pool !== undefined &&
     !state.eips.some(({ metadata }) => metadata.name === pool) &&
@@ -114,9 +114,9 @@ async function run({ words, values, cluster, nowMs }: VerbInput): Promise<Outcom
   ) {
     return trouble(`there is no Eip ${pool}`)
   }
-  const pools = createPoolBook(state.eips)
+  const pools = createPoolBook(state.eips, state.excluded)
   const claims = chosen(state, pool, namespaceOf(values))
-  const kept = values.all ? await readKept(state, pools, { cluster, values }) : []
+  const kept = values.all ? keptAddresses(state) : []
   const told = [
     ...claims.map((claim) => claimLine(claim, pools)),
     ...kept.filter(({ eip }) => pool === undefined || eip === pool).map(keptLine),
@@ -131,11 +131,6 @@ async function run({ words, values, cluster, nowMs }: VerbInput): Promise<Outcom
       ...(told.length === 0 && { note: 'No addresses are held.' }),
     },
   }
-}
-
-async function readKept(state: Omit<LedgerState, 'services'>, pools: PoolBook, { cluster, values }: Pick<VerbInput, 'cluster' | 'values'>) {
-  const { settings } = await readSettings(cluster, values['openelb-namespace'])
-  return keptAddresses(state, pools, settings.exclude)
 }
 
 export const addresses: Verb = {

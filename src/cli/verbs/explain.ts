@@ -85,7 +85,8 @@ function ofAddress(text: string, { objects, paper, gaps, input }: Scene): Outcom
 }
 
 function ofPool(name: string, { objects, paper, gaps }: Scene): Outcome {
-  const state = { ...objects, claims: inAddressOrder(objects.claims) satisfies readonly AddressClaimObject[] }
+  const { exclude: excluded } = paper.knowledge.settings
+  const state = { ...objects, excluded, claims: inAddressOrder(objects.claims) satisfies readonly AddressClaimObject[] }
   const eip = objects.eips.find(({ metadata }) => metadata.name === name)
   const line = poolLines(state).find((each) => each.name === name)
   if (eip === undefined || line === undefined) return trouble(`there is no Eip ${name}`)

@@ -26,8 +26,8 @@ interface AddressSummary {
   readonly attention: readonly Attention[]
 }
 
-function summarize({ claims, eips }: LedgerState, namespace: string | undefined): AddressSummary {
-  const pools = createPoolBook(eips)
+function summarize({ claims, eips, excluded }: LedgerState, namespace: string | undefined): AddressSummary {
+  const pools = createPoolBook(eips, excluded)
   const counted = claims.filter(({ spec }) => namespace === undefined || spec.holders.some((holder) => holder.namespace === namespace))
   const states = counted.map((claim) => ({ claim, state: claimState(claim, pools) }))
   const attention = states
