@@ -64,7 +64,7 @@ async function report(cluster: Cluster, terminal: Terminal): Promise<void> {
   terminal.write(await cluster.kubectl(['get', 'nodes', '--output=wide']))
   terminal.write(await cluster.kubectl(['get', 'pods', '--all-namespaces', '--output=wide']))
   terminal.write(
-    `addresses for your own pools: ${cluster.subnet}.50 to ${cluster.subnet}.254 on eth0; the client is at ${cluster.client.ip}`,
+    `addresses for your own pools: ${cluster.subnet}.50 to ${cluster.subnet}.239 on eth0 (eip-pool has .240 to .250); the client is at ${cluster.client.ip}`,
   )
   terminal.write(`export KUBECONFIG=${cluster.kubeconfig}`)
 }

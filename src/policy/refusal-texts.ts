@@ -71,7 +71,7 @@ export const EXPLANATIONS: { readonly [C in RefusalCode]: Explain<C> } = {
   PoolExhausted: (r) =>
     assign(
       'no avliable eip, err:no suitable ip to allocate',
-      `every ${r.family === undefined ? '' : `${r.family} `}address of ${r.pools.join(', ')} is taken; delete a Service that holds one, or create another Eip`,
+      `every ${r.family === undefined ? '' : `${r.family} `}address of ${r.pools.join(', ')} is taken; add a range (spec.addresses), delete a Service that holds one, or create another Eip`,
       ...r.pools.flatMap((name) => [pool(name), released(name, r.family)]),
       ANY_POOL,
     ),
@@ -86,7 +86,7 @@ export const EXPLANATIONS: { readonly [C in RefusalCode]: Explain<C> } = {
   PoolNotPermitted: (r) =>
     assign(
       `no avliable eip, err:eip:${r.pool} is not for Services of the namespace ${r.namespace}`,
-      `name another Eip, or bind ${r.pool} to the namespace (spec.namespaces, spec.namespaceSelector)`,
+      `name another Eip, or bind ${r.pool} to the namespace (spec.namespaces, spec.namespaceSelector) and the Service's labels (spec.serviceSelector)`,
       pool(r.pool),
       { on: 'namespace', namespace: r.namespace },
     ),

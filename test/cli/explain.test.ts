@@ -79,7 +79,10 @@ t.test('a Service that waits: the words of its condition, the cure, and what wak
   const { out } = await tell('default/w', [...objects, service('w', { ...wishes, waits: ['PoolExhausted', message] })])
   t.match(out, /^Allocated: +False, PoolExhausted: no avliable eip/m)
   t.notMatch(out, /By now/, 'said once')
-  t.match(out, /^Cure: +every address of pool is taken; delete a Service that holds one, or create another Eip$/m)
+  t.match(
+    out,
+    /^Cure: +every address of pool is taken; add a range \(spec\.addresses\), delete a Service that holds one, or create another Eip$/m,
+  )
   t.match(out, /^Waits for: +Eip pool to be created or changed\n +an address of Eip pool to be released\n.*the Service itself to change$/ms)
   t.match(out, /\+ pool: full: all 1 addresses are held/)
   const keyed = await tell('default/w', [...objects, service('w', opted({ [EIP_NAME]: 'pool', [ALLOW_SHARED_IP]: 'k' }))])
