@@ -60,7 +60,8 @@ t.test('all benches in one lab, with twenty Services', async (t) => {
       `${result.name}: ${result.value} beside ${result.floor} ${result.unit}`,
     )
     t.ok(
-      result.ratio === null || Math.abs(result.ratio - result.value / result.floor) < 0.05 * result.ratio + 0.01,
+      // Value and floor are rounded to the third decimal, the ratio is made before.
+      result.ratio === null || Math.abs(result.ratio - result.value / result.floor) < (0.05 + 0.001 / result.floor) * result.ratio + 0.01,
       'the ratio is that of the two',
     )
     t.ok(result.aims.length > 0)
