@@ -25,7 +25,7 @@ export function chooseInPools(slot: Slot, facts: ChoiceFacts): Choice {
 
 /** Addresses that are kept for the Service and that somebody has now: the end of that ends its wait, whatever it was told. */
 const keptForIt = ({ own }: Slot, { pools }: ChoiceFacts): readonly Refusal[] =>
-  pools.reservedFor(serviceKey(own)).map(({ ip }) => ({ code: 'AddressConflict', address: formatIp(ip), until: '' }))
+  pools.reservedFor(serviceKey(own)).map(({ ip }) => ({ code: 'AddressConflict', address: formatIp(ip) }))
 
 function chooseUnreserved(slot: Slot, facts: ChoiceFacts): Choice {
   if (facts.namespace === undefined && mustKnowNamespace(slot, facts)) return { kind: 'unknown-namespace' }

@@ -7,6 +7,7 @@ import { poolContains } from '../policy/pool-ranges.ts'
 import type { Refusal } from '../policy/refusal.ts'
 import type { Choice, ChoiceFacts, Slot } from './choose.ts'
 import { contestedUntil } from './knowledge/set-aside.ts'
+import { holderOf } from './ledger.ts'
 import type { PoolState } from './pools.ts'
 import { overQuotaAt } from './quota.ts'
 import { serviceKey } from './service-key.ts'
@@ -80,9 +81,10 @@ function freeObstacle(ip: Ip, { ledger, obstacles }: ChoiceFacts): Refusal | und
 
 function holderObstacle(holding: NonNullable<Slot['replacing']>, { own }: Slot): Refusal | undefined {
   const { holders } = holding.claim.spec
-  // Also for the Service's own claim: nothing new comes to an address that somebody else uses.
+  // Nothing new comes to an address that somebody else uses. A claim of its own that it leaves for this is set aside: only then time helps.
   const until = contestedUntil(holding.claim)
-  if (until !== undefined) return { code: 'AddressConflict', address: holding.address, until }
+  const isLeaving = holderOf(holding, own.uid) !== undefined
+  if (until !== undefined) return { code: 'AddressConflict', address: holding.address, ...(isLeaving && { until }) }
   if (holders.length < HOLDERS_MAX) return sharingRefusal(own, holding)
   return { code: 'AddressTaken', address: holding.address, by: holders.map(serviceKey).join(';') }
 }

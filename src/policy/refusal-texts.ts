@@ -148,7 +148,7 @@ export const EXPLANATIONS: { readonly [C in RefusalCode]: Explain<C> } = {
   AddressConflict: (r) =>
     assign(
       `no avliable eip, err:the specified ip:${r.address} is used by another host of the network`,
-      `find that host, or ask for another address; this one is not given before ${r.until}`,
+      `find that host, or ask for another address; this one is not given ${r.until === undefined ? 'while a Service holds it and the conflict lasts' : `before ${r.until}`}`,
       { on: 'address-released', address: r.address },
     ),
   PortClash: (r) =>

@@ -36,8 +36,8 @@ export type Refusal =
   | { readonly code: 'AddressReserved'; readonly address: string; readonly pool: string; readonly by: string }
   /** The requested address is one of a node's own. */
   | { readonly code: 'AddressOfNode'; readonly address: string; readonly node: string }
-  /** Somebody else on the network uses the requested address. `until` is RFC 3339: when it may be given again. */
-  | { readonly code: 'AddressConflict'; readonly address: string; readonly until: string }
+  /** Somebody else on the network uses the requested address. `until` is RFC 3339: when it may be given again; absent while a Service holds it. */
+  | { readonly code: 'AddressConflict'; readonly address: string; readonly until?: string }
   /** The requested address is held by a Service that uses the same port of the same protocol; `port` is such as `TCP/80`. */
   | { readonly code: 'PortClash'; readonly address: string; readonly by: string; readonly port: string }
   /** The requested address is held by a Service that does not share it with this one. */

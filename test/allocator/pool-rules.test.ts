@@ -28,6 +28,22 @@ interface Row {
   readonly want: string
 }
 
+t.test('a conflict on an address that a Service holds has no end that could be named', async (t) => {
+  const given = (holder: string) =>
+    decide(
+      facts(service('s', { address: '10.0.0.1', ports: [{ port: 81 }] }), {
+        eips: [p()],
+        claims: heldBy(holder, '10.0.0.1').map(contested),
+      }),
+    )
+  t.match(given('o'), { refusals: [{ code: 'AddressConflict', until: undefined }] })
+  t.match(
+    given('s'),
+    { refusals: [{ code: 'AddressConflict', until: '2026-11-21T00:10:00Z' }] },
+    'its own claim goes, and time begins to help',
+  )
+})
+
 const FREE: readonly Row[] = [
   {
     name: 'a second range is used when the first is full',

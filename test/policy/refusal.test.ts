@@ -145,6 +145,12 @@ const TABLE: readonly Row[] = [
     wakesOn: [{ on: 'address-released', address: '10.0.0.7' }],
   },
   {
+    given: { code: 'AddressConflict', address: '10.0.0.8' },
+    text: 'no avliable eip, err:the specified ip:10.0.0.8 is used by another host of the network',
+    event: 'AssignIPFailed',
+    wakesOn: [{ on: 'address-released', address: '10.0.0.8' }],
+  },
+  {
     given: { code: 'PortClash', address: '10.0.0.7', by: 'shop/web', port: 'TCP/80' },
     text: 'no avliable eip, err:the specified ip:10.0.0.7 is held by shop/web, which uses the port TCP/80 too',
     event: 'AssignIPFailed',
