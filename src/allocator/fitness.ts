@@ -1,7 +1,7 @@
 /** What a Service has, looked at with what it asks for. */
 import type { Family, Ip } from '../addr/ip.ts'
 import type { Holder } from '../api/address-claim.ts'
-import { ADDRESS_CONFLICT } from '../api/condition.ts'
+import { conflictOf } from '../api/condition.ts'
 import type { ServiceObject } from '../api/core-objects.ts'
 import { homeName, homeOf, isDraining } from './home.ts'
 import { type Holding, holderOf } from './ledger.ts'
@@ -45,8 +45,7 @@ export function fitnessOf(holding: Holding, wish: Wish, own: Holder, { service, 
 }
 
 /** Somebody else on the network uses the address: a speaker says so on the claim. */
-export const isContested = ({ claim }: Pick<Holding, 'claim'>): boolean =>
-  claim.status?.conditions?.some(({ type, status }) => type === ADDRESS_CONFLICT && status === 'True') === true
+export const isContested = ({ claim }: Pick<Holding, 'claim'>): boolean => conflictOf(claim) !== undefined
 
 /**
  * Whether the Service changed so that it may not hold the address beside the others. What OpenELB let share, against the rules of today,

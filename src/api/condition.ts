@@ -7,6 +7,10 @@ export type { Condition }
 /** The condition of a claim by which a speaker says that somebody else on the network uses the address. */
 export const ADDRESS_CONFLICT = 'AddressConflict'
 
+/** That condition, where it is True: the one place that says what a contested claim is. */
+export const conflictOf = (claim: { readonly status?: { readonly conditions?: readonly Condition[] } }): Condition | undefined =>
+  claim.status?.conditions?.find(({ type, status }) => type === ADDRESS_CONFLICT && status === 'True')
+
 /** The schema of one entry of `status.conditions`, with the field rules of metav1.Condition. */
 export const ConditionSchema = z
   .object({

@@ -2,6 +2,7 @@
 
 import type { PoolBook } from '../allocator/pools.ts'
 import type { AddressClaimObject } from '../api/address-claim.ts'
+import { conflictOf } from '../api/condition.ts'
 import type { Condition } from '../api/core-objects.ts'
 import { poolContains, poolGives } from '../policy/pool-ranges.ts'
 import { claimIp } from './ledger-state.ts'
@@ -19,8 +20,8 @@ const find = (claim: AddressClaimObject, type: string): Condition | undefined =>
 
 /** What is wrong comes first; an address that leaves its pool is `Draining` whoever announces it. */
 export function claimState(claim: AddressClaimObject, pools: PoolBook): ClaimState {
-  const conflict = find(claim, 'AddressConflict')
-  if (conflict?.status === 'True') return { word: 'AddressConflict', message: conflict.message, tone: 'bad' }
+  const conflict = conflictOf(claim)
+  if (conflict !== undefined) return { word: 'AddressConflict', message: conflict.message, tone: 'bad' }
   const unserved = find(claim, 'ProtocolNotServed')
   if (unserved?.status === 'True') return { word: 'ProtocolNotServed', message: unserved.message, tone: 'warn' }
   const homeless = homelessness(claim, pools)

@@ -1,11 +1,11 @@
 /** Who has which address, as the API server tells it: the objects that most verbs begin with. */
-import { compareIp, type Ip, parseIp } from '../addr/ip.ts'
+import { compareIp, type Ip } from '../addr/ip.ts'
 import type { AddressRange } from '../addr/range.ts'
+import { allocatedCondition } from '../allocator/service-status.ts'
 import { type AddressClaimObject, parseClaimName } from '../api/address-claim.ts'
 import type { ConfigMapObject, ServiceObject } from '../api/core-objects.ts'
 import type { EipObject } from '../api/eip.ts'
 import { SETTINGS_CONFIG_MAP } from '../api/names.ts'
-import { ALLOCATED_CONDITION } from '../api/service-annotations.ts'
 import { ADDRESS_CLAIMS, CONFIG_MAPS, EIPS, SERVICES } from '../kube/resources.ts'
 import { DEFAULT_SETTINGS, parseSettings, type Settings } from '../policy/settings.ts'
 import { attempt, type ClusterReader } from './cluster-reader.ts'
@@ -71,17 +71,7 @@ export function inAddressOrder(claims: readonly AddressClaimObject[]): readonly 
 
 export const nameOfService = ({ metadata }: Pick<ServiceObject, 'metadata'>): string => `${metadata.namespace ?? ''}/${metadata.name}`
 
-/** Our condition on a Service. */
-export const allocatedCondition = (service: ServiceObject) => service.status?.conditions?.find(({ type }) => type === ALLOCATED_CONDITION)
-
 /** Whether the Service lacks what it asks for, and the allocator said so. */
 export const isWaiting = (service: ServiceObject): boolean => allocatedCondition(service)?.status === 'False'
-
-/** The addresses that a Service shows, as text in canonical form where they can be read. */
-export const shownAddresses = (service: ServiceObject): readonly Ip[] =>
-  (service.status?.loadBalancer?.ingress ?? []).flatMap(({ ip }) => {
-    const parsed = ip === undefined ? undefined : parseIp(ip)
-    return parsed?.ok ? [parsed.value] : []
-  })
 
 export const sameIp = (a: Ip, b: Ip): boolean => a.family === b.family && a.value === b.value

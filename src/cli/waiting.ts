@@ -1,6 +1,8 @@
 /** Services that lack what they ask for, and the Eips that they wait for. */
+
+import { allocatedCondition } from '../allocator/service-status.ts'
 import type { ServiceObject } from '../api/core-objects.ts'
-import { allocatedCondition, isWaiting, nameOfService } from './ledger-state.ts'
+import { isWaiting, nameOfService } from './ledger-state.ts'
 
 export interface WaitingService {
   readonly service: string

@@ -1,7 +1,7 @@
 /** Addresses that somebody else on the network uses: for a while nobody gets them. */
 import { formatIp, type Ip, parseIp } from '../../addr/ip.ts'
 import type { AddressClaimObject } from '../../api/address-claim.ts'
-import { ADDRESS_CONFLICT } from '../../api/condition.ts'
+import { conflictOf } from '../../api/condition.ts'
 import { type EipObject, type EipStatus, SET_ASIDE_ENTRIES_MAX } from '../../api/eip.ts'
 import type { Pool } from '../../policy/pool.ts'
 import { poolContains } from '../../policy/pool-ranges.ts'
@@ -14,8 +14,8 @@ export const SET_ASIDE_MS = 600_000
 const MESSAGE_LENGTH = 256
 
 /** Until when an address is not given because of what a speaker saw on its claim; undefined when it saw nothing. */
-export function contestedUntil({ status }: Pick<AddressClaimObject, 'status'>): string | undefined {
-  const conflict = status?.conditions?.find(({ type, status: is }) => type === ADDRESS_CONFLICT && is === 'True')
+export function contestedUntil(claim: Pick<AddressClaimObject, 'status'>): string | undefined {
+  const conflict = conflictOf(claim)
   return conflict && textOf(Date.parse(conflict.lastTransitionTime) + SET_ASIDE_MS)
 }
 
@@ -57,7 +57,7 @@ export function createSetAside(): SetAside {
       return entry === undefined ? undefined : textOf(entry.untilMs)
     },
     note(ip, claim, nowMs) {
-      const conflict = claim.status?.conditions?.find(({ type, status }) => type === ADDRESS_CONFLICT && status === 'True')
+      const conflict = conflictOf(claim)
       if (conflict === undefined) return
       const seenMs = Date.parse(conflict.lastTransitionTime)
       const untilMs = (Number.isNaN(seenMs) ? nowMs : Math.min(seenMs, nowMs)) + SET_ASIDE_MS

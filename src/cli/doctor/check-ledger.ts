@@ -1,11 +1,13 @@
 /** Whether claims, Services and Eips tell the same story. */
 import { formatIp } from '../../addr/ip.ts'
 import { createPoolBook } from '../../allocator/pools.ts'
+import { shownAddresses } from '../../allocator/request.ts'
+import { allocatedCondition } from '../../allocator/service-status.ts'
 import type { AddressClaimObject } from '../../api/address-claim.ts'
 import type { ServiceObject } from '../../api/core-objects.ts'
 import { EIP_NAME } from '../../api/service-annotations.ts'
 import { holdersOf, homelessness } from '../claim-state.ts'
-import { allocatedCondition, claimIp, type LedgerState, nameOfService, sameIp, shownAddresses } from '../ledger-state.ts'
+import { claimIp, type LedgerState, nameOfService, sameIp } from '../ledger-state.ts'
 import { type Finding, fail, warn } from './finding.ts'
 
 const CHECK = 'ledger'
