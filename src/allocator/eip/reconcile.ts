@@ -72,13 +72,24 @@ function createFinalizerRemoval({ knowledge, store, logger }: EipReconcileOption
   }
 }
 
-function createStatusWriter({ knowledge, store, waiters, clock }: EipReconcileOptions) {
+/**
+ * Only what differs is written, so a former leader that is late can leave a mixture of both behind. The answer tells, and there is another
+ * look; but none when the same was written twice in vain: an API server with an older definition of the Eip drops what it does not know.
+ */
+function createStatusWriter({ knowledge, store, waiters, clock, again }: EipReconcileOptions) {
+  const inVain = new Map<string, string>()
   return async (name: string): Promise<void> => {
     const eip = knowledge.eip(name)
     const state = knowledge.pools.get(name)
     if (eip === undefined || state === undefined) return
-    const patch = statusPatch(eip.status, eipStatus(eip, factsOf(name, state, knowledge, waiters), timestamp(clock)))
-    if (patch !== undefined) knowledge.noteEip(await store.patchEipStatus(name, patch))
+    const wanted = eipStatus(eip, factsOf(name, state, knowledge, waiters), timestamp(clock))
+    const patch = statusPatch(eip.status, wanted)
+    if (patch === undefined) return void inVain.delete(name)
+    const written = await store.patchEipStatus(name, patch)
+    knowledge.noteEip(written)
+    const missing = JSON.stringify(statusPatch(written.status, wanted) ?? null)
+    if (missing !== 'null' && inVain.get(name) !== missing) again(name, LOOK_PERIOD_MS)
+    inVain.set(name, missing)
   }
 }
 

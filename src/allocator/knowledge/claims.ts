@@ -54,8 +54,10 @@ export function followClaims(watched: Watched<AddressClaimObject>, options: Clai
       const { name, uid } = holding.claim.metadata
       const isWatched = watched.get(name)?.metadata.uid === uid
       // A claim that the watch never showed has no deletion event either: there is nothing to be ignored.
+      // The ledger may have a later version of it than the one that was decided about.
+      const known = ledger.byName(name) ?? holding
       const isRemoved = isWatched ? ledger.bury(name, uid) : ledger.remove(name, uid)
-      if (isRemoved) released(holding)
+      if (isRemoved) released(known)
     },
     unconfirmed: () => [...ledger.all()].filter(({ claim }) => watched.get(claim.metadata.name)?.metadata.uid !== claim.metadata.uid),
     close,

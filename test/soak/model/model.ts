@@ -238,7 +238,10 @@ export function createModel(api: Api): Model {
         const joining = intent.spec.holders.filter(({ uid }) => !claim.spec.holders.some((holder) => holder.uid === uid))
         for (const { uid } of joining) claimSent(process, uid, intent.spec, claim)
       }
-      if (intent.kind === 'patch' && intent.patch.status?.loadBalancer !== undefined) {
+      // One that was decided on a former version loses its race, whatever it says.
+      const isCurrent =
+        intent.kind === 'patch' && process.knowledge.service(intent.key)?.metadata.resourceVersion === intent.patch.metadata.resourceVersion
+      if (isCurrent && intent.patch.status?.loadBalancer !== undefined) {
         const wanted = (intent.patch.status.loadBalancer.ingress ?? []).map(({ ip }) => ip)
         removalSent(process, intent.key, wanted)
         bothSent(process, intent.key, wanted)
