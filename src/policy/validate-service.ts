@@ -5,6 +5,7 @@
 import type { ServiceObject } from '../api/core-objects.ts'
 import { KUBE_VIP, OPT_IN, OPT_IN_VALUE } from '../api/service-annotations.ts'
 import { ADDRESS_SOURCES, EIP_SOURCES, readServiceRequest, SHARING_SOURCES } from '../api/service-request.ts'
+import { keyFindings, unknownKeys } from './key-findings.ts'
 import { type RequestFacts, requestFindings } from './request-findings.ts'
 import { settingFindings } from './setting-findings.ts'
 import { allow, type Finding, type Verdict, verdictOf } from './verdict.ts'
@@ -34,6 +35,7 @@ function judged({ metadata, spec }: ServiceObject): string {
     ipFamilyPolicy,
     externalTrafficPolicy,
     selector === undefined,
+    unknownKeys({ metadata }),
   ])
 }
 
@@ -58,6 +60,7 @@ function* findingsAbout(service: ServiceObject, facts: ServiceFacts): Generator<
     yield { refuse: text, cure: 'correct it, or remove it to let OpenELB choose' }
     return
   }
+  yield* keyFindings(service)
   yield* settingFindings(service, request.value, { pools: facts.pools.all, settings: facts.settings })
   yield* requestFindings(service, request.value, facts)
 }

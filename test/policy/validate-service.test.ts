@@ -39,6 +39,12 @@ const FACTS: ServiceFacts = {
     }),
     pool('shut', { address: '10.251.5.0/24', namespaces: ['shop'], enforceNamespaces: true }),
     pool('by-label', { address: '10.251.4.0/24', namespaceSelector: { team: 'a' }, enforceNamespaces: true }),
+    pool('tiers', {
+      address: '10.251.6.0/24',
+      namespaces: ['default'],
+      serviceSelector: { matchLabels: { tier: 'web' } },
+      enforceNamespaces: true,
+    }),
   ]),
 }
 
@@ -49,6 +55,16 @@ const told = (verdict: Verdict): string => (verdict.allowed ? ['allowed', ...ver
 const TABLE: readonly { readonly name: string; readonly given: ReturnType<typeof serviceObject>; readonly want: RegExp }[] = [
   { name: 'nothing asked for', given: opted({}), want: /^allowed$/ },
   { name: 'an Eip', given: opted({ [EIP]: 'p1' }), want: /^allowed$/ },
+  {
+    name: 'a misspelt key of ours',
+    given: opted({ 'openelb.io/address': '10.251.0.151' }),
+    want: /^allowed \| the annotation openelb\.io\/address is not one that OpenELB reads; there are openelb\.io\/addresses, openelb\.io\/allow-shared-ip$/,
+  },
+  {
+    name: 'a misspelt key of the original',
+    given: opted({ 'eip.openelb.kubesphere.io/v1alpha3': 'p1' }),
+    want: /^allowed \| the annotation eip\.openelb\.kubesphere\.io\/v1alpha3 is not one that OpenELB reads; there are eip\.openelb/,
+  },
   { name: 'an Eip and an address of it', given: opted({ [EIP]: 'p1', [IP]: '10.251.0.152' }), want: /^allowed$/ },
   { name: 'loadBalancerIP in a pool', given: opted({}, { loadBalancerIP: '10.251.0.151' }), want: /^allowed$/ },
   {
@@ -176,6 +192,21 @@ const TABLE: readonly { readonly name: string; readonly given: ReturnType<typeof
     name: 'fenced by labels, which can come',
     given: opted({ [EIP]: 'by-label' }),
     want: /^allowed \| Eip by-label is fenced, and the namespace default lacks the labels/,
+  },
+  ...[{ [EIP]: 'tiers' }, { [IP]: '10.251.6.5' }, { [EIP]: 'shut,tiers' }].map((asked) => ({
+    name: `fenced by labels of the Service: ${Object.values(asked)}`,
+    given: opted(asked),
+    want: /^allowed \| Eip tiers is fenced, and the Service lacks the labels of its serviceSelector: it gets an address once it has them$/,
+  })),
+  {
+    name: 'fenced by labels of the Service, and it has them',
+    given: serviceObject({ annotations: { [EIP]: 'tiers' }, labels: { tier: 'web' } }),
+    want: /^allowed$/,
+  },
+  {
+    name: 'fenced by labels of the Service, and the namespace is another one',
+    given: serviceObject({ namespace: 'shop', annotations: { [EIP]: 'tiers' } }),
+    want: /^eip:tiers is not for Services of the namespace shop: /,
   },
   {
     name: 'fenced, in a namespace that is not known yet',

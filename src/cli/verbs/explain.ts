@@ -31,7 +31,9 @@ interface Scene {
 }
 
 async function run(input: VerbInput): Promise<Outcome> {
-  const [word = '', what, ...more] = input.words
+  // A Service by its name alone is what most people ask about.
+  const words = input.words.length === 1 && input.words[0]?.includes('/') === true ? ['service', ...input.words] : input.words
+  const [word = '', what, ...more] = words
   const kind = KINDS.find((each) => each === (SYNONYMS[word] ?? word))
   if (kind === undefined) {
     const guess = nearest(word, KINDS)
