@@ -43,6 +43,12 @@ export function matchesBinding(pool: Binding, { namespace, labels }: Applicant):
   return pool.serviceSelector === undefined || matchesSelector(pool.serviceSelector, labels)
 }
 
+/** Whether nothing but its own labels keeps a Service out of the binding: its owner can change them. */
+export const lacksOnlyLabels = (pool: Binding, { namespace, labels }: Applicant): boolean =>
+  pool.serviceSelector !== undefined &&
+  !matchesSelector(pool.serviceSelector, labels) &&
+  (!bindsNamespaces(pool) || matchesNamespace(pool, namespace))
+
 /** Whether the Service may have addresses of the pool at all, however it asks: a fence keeps all others out. */
 export const isPermitted = (pool: Binding & Pick<Pool, 'enforceNamespaces'>, applicant: Applicant): boolean =>
   !pool.enforceNamespaces || matchesBinding(pool, applicant)

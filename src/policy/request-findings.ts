@@ -6,7 +6,7 @@ import { addressObstacle, isExcludedBy } from './address-obstacle.ts'
 import type { KnownPools } from './known-pools.ts'
 import type { Labels } from './label-selector.ts'
 import type { Pool } from './pool.ts'
-import { type Applicant, isPermitted } from './pool-match.ts'
+import { type Applicant, isPermitted, lacksOnlyLabels } from './pool-match.ts'
 import { poolContains } from './pool-ranges.ts'
 import { explainRefusal, type Refusal } from './refusal.ts'
 import type { Settings } from './settings.ts'
@@ -37,8 +37,14 @@ function refusalFinding(refusal: Refusal): Finding {
   return { refuse: text.replace(/^no avliable eip, err:/, ''), cure }
 }
 
-/** The labels of a namespace can change, and then the answer does; a list of names is what its author meant. */
-function fenceFinding(pool: Pool, namespace: string): Finding {
+/** Labels can change, and then the answer does; a list of names is what its author meant. */
+function fenceFinding(pool: Pool, { service, applicant }: Case): Finding {
+  const { namespace = '' } = service.metadata
+  if (applicant !== undefined && lacksOnlyLabels(pool, applicant)) {
+    return {
+      warn: `Eip ${pool.name} is fenced, and the Service lacks the labels of its serviceSelector: it gets an address once it has them`,
+    }
+  }
   if (pool.namespaceSelector === undefined) return refusalFinding({ code: 'PoolNotPermitted', pool: pool.name, namespace })
   return {
     warn: `Eip ${pool.name} is fenced, and the namespace ${namespace} lacks the labels for it: the Service gets an address once it has them`,
@@ -98,7 +104,7 @@ function namedPools({ request, facts }: Case): { readonly pools: readonly Pool[]
 const shown = (name: string): string => (name.length > 64 ? `${name.slice(0, 64)}…` : name)
 
 function* eipFindings(given: Case): Generator<Finding> {
-  const { request, service } = given
+  const { request } = given
   const { pools, isComplete } = namedPools(given)
   for (const name of request.eips) {
     // The Eip may be in the same file, further down: `kubectl apply` of one file with both must work in any order.
@@ -111,17 +117,21 @@ function* eipFindings(given: Case): Generator<Finding> {
   }
   if (!isComplete || pools.length === 0) return
   yield* familyFindings(pools, given)
-  const [first] = pools
-  if (first !== undefined && !pools.some((pool) => isLetIn(pool, given))) yield fenceFinding(first, service.metadata.namespace ?? '')
+  if (pools.some((pool) => isLetIn(pool, given))) return
+  // Where one of them can let it in some day, it is not refused.
+  const fences = pools.map((pool) => fenceFinding(pool, given))
+  const told = fences.find((fence) => 'warn' in fence) ?? fences[0]
+  if (told !== undefined) yield told
 }
 
 /** An address that a pool has, held against what the pool, the settings and the nodes say of it. */
-function* obstacleFindings(ip: Ip, pool: Pool, { service, applicant, facts }: Case): Generator<Finding> {
+function* obstacleFindings(ip: Ip, pool: Pool, given: Case): Generator<Finding> {
+  const { service, applicant, facts } = given
   const { name, namespace = '' } = service.metadata
   const isExcluded = (address: Ip): boolean => isExcludedBy(facts.settings, address)
   const refusal = addressObstacle(ip, pool, { service: { namespace, name }, applicant, isExcluded, nodeAt: facts.nodeAt })
   if (refusal === undefined) return
-  yield refusal.code === 'PoolNotPermitted' ? fenceFinding(pool, namespace) : refusalFinding(refusal)
+  yield refusal.code === 'PoolNotPermitted' ? fenceFinding(pool, given) : refusalFinding(refusal)
 }
 
 function* addressFindings(ip: Ip, given: Case): Generator<Finding> {
