@@ -292,7 +292,8 @@ t.test("a bare Service is adopted, also when the default Eip comes later; OpenEL
     api,
     EIPS,
     { name: 'dflt' },
-    { status: { used: { '10.5.0.7': 'adopt/old', '10.5.0.9': 'adopt/noted' } } },
+    // OpenELB knows no capacity: its notes are told from our own projection by that.
+    { status: { capacity: null, used: { '10.5.0.7': 'adopt/old', '10.5.0.9': 'adopt/noted' } } },
     { type: 'merge', subresource: 'status' },
   )
   const next = await allocator('adopt-2')
