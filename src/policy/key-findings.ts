@@ -3,6 +3,7 @@ import type { ServiceObject } from '../api/core-objects.ts'
 import {
   ADDRESSES,
   ALLOW_SHARED_IP,
+  DECIDED_ON,
   EIP_NAME,
   LAYER2_NODE,
   NODE_PROXY_EXTERNAL_IP,
@@ -14,7 +15,7 @@ import {
 import type { Finding } from './verdict.ts'
 
 const READ = [ADDRESSES, ALLOW_SHARED_IP, EIP_NAME, REQUESTED_ADDRESS, PROTOCOL]
-const KNOWN = new Set([...READ, LAYER2_NODE, NODE_PROXY_TYPE, NODE_PROXY_EXTERNAL_IP, NODE_PROXY_INTERNAL_IP])
+const KNOWN = new Set([...READ, DECIDED_ON, LAYER2_NODE, NODE_PROXY_TYPE, NODE_PROXY_EXTERNAL_IP, NODE_PROXY_INTERNAL_IP])
 
 const OWN_DOMAIN = 'openelb.io'
 /** What the domains of OpenELB's keys end in. */

@@ -55,6 +55,7 @@ const told = (verdict: Verdict): string => (verdict.allowed ? ['allowed', ...ver
 const TABLE: readonly { readonly name: string; readonly given: ReturnType<typeof serviceObject>; readonly want: RegExp }[] = [
   { name: 'nothing asked for', given: opted({}), want: /^allowed$/ },
   { name: 'an Eip', given: opted({ [EIP]: 'p1' }), want: /^allowed$/ },
+  { name: 'what the allocator writes itself', given: opted({ 'openelb.io/decided-on': 'x' }), want: /^allowed$/ },
   {
     name: 'a misspelt key of ours',
     given: opted({ 'openelb.io/address': '10.251.0.151' }),
