@@ -20,7 +20,9 @@ export function createFence(memory = new SharedArrayBuffer(8)): Fence {
   const cell = new Float64Array(memory)
   return {
     memory,
-    extend: (untilMs) => void (cell[0] = untilMs),
+    extend(untilMs) {
+      cell[0] = untilMs
+    },
     isOpen: (nowMs) => nowMs < (cell[0] ?? 0),
   }
 }
