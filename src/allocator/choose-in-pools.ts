@@ -3,7 +3,7 @@ import { formatIp, type Ip } from '../addr/ip.ts'
 import { HOLDERS_MAX } from '../api/address-claim.ts'
 import type { Pool } from '../policy/pool.ts'
 import { type Applicant, candidatesFor, isBound, isPermitted } from '../policy/pool-match.ts'
-import { isKeptFor, poolFamilies, poolGives, poolServes } from '../policy/pool-ranges.ts'
+import { isKeptFor, poolFamilies, poolGives } from '../policy/pool-ranges.ts'
 import type { NearMiss, Refusal } from '../policy/refusal.ts'
 import type { Choice, ChoiceFacts, Slot } from './choose.ts'
 import { openPool } from './choose-named.ts'
@@ -153,8 +153,9 @@ function freeOf(pool: Pool, { own, family }: Slot, { service, ledger, obstacles,
   })
 }
 
+/** By what the Eip stands for, not by what it gives: one whose addresses are all excluded is exhausted, and of the right family. */
 function familyMismatch(pool: Pool, { wish, family }: Slot): Refusal | undefined {
-  if (family === undefined || poolServes(pool, family)) return undefined
+  if (family === undefined || pool.ranges.some((range) => range.family === family)) return undefined
   const [its = 'IPv4'] = poolFamilies(pool)
   return { code: 'FamilyMismatch', pool: pool.name, family: its, serves: wish.families.length > 1 ? [family] : wish.families }
 }

@@ -71,7 +71,7 @@ export const EXPLANATIONS: { readonly [C in RefusalCode]: Explain<C> } = {
   PoolExhausted: (r) =>
     assign(
       'no avliable eip, err:no suitable ip to allocate',
-      `every ${r.family === undefined ? '' : `${r.family} `}address of ${r.pools.join(', ')} is taken; add a range (spec.addresses), delete a Service that holds one, or create another Eip`,
+      `every ${r.family === undefined ? '' : `${r.family} `}address of ${r.pools.join(', ')} is taken or kept back (spec.exclude, spec.reservations); add a range (spec.addresses), delete a Service that holds one, or create another Eip`,
       ...r.pools.flatMap((name) => [pool(name), released(name, r.family)]),
       ANY_POOL,
     ),

@@ -92,6 +92,12 @@ const OURS: readonly Row[] = [
     want: 'nothing, refused FamilyMismatch',
   },
   {
+    name: 'a pool whose addresses are all excluded is of the right family',
+    given: { eip: 'p', ipFamilies: ['IPv4'] },
+    facts: { eips: [eip('p', '10.0.0.0/30', { exclude: ['10.0.0.0/24'] })] },
+    want: 'nothing, refused PoolExhausted',
+  },
+  {
     name: 'an address of the wrong family',
     given: { address: 'fd00::1', ipFamilies: ['IPv4'] },
     facts: { eips: [eip('six', 'fd00::/126')] },

@@ -81,7 +81,7 @@ t.test('a Service that waits: the words of its condition, the cure, and what wak
   t.notMatch(out, /By now/, 'said once')
   t.match(
     out,
-    /^Cure: +every address of pool is taken; add a range \(spec\.addresses\), delete a Service that holds one, or create another Eip$/m,
+    /^Cure: +every address of pool is taken or kept back \(spec\.exclude, spec\.reservations\); add a range \(spec\.addresses\), delete a Service that holds one, or create another Eip$/m,
   )
   t.match(out, /^Waits for: +Eip pool to be created or changed\n +an address of Eip pool to be released\n.*the Service itself to change$/ms)
   t.match(out, /\+ pool: full: all 1 addresses are held/)

@@ -129,7 +129,7 @@ function unasked(pool: Pool, { wish, applicant }: Look, order: readonly string[]
 }
 
 function family(pool: Pool, { families }: Wish): string | undefined {
-  if (families.length === 0 || families.some((each) => poolServes(pool, each))) return undefined
+  if (families.length === 0 || families.some((each) => pool.ranges.some((range) => range.family === each))) return undefined
   return `has ${poolFamilies(pool).join(' and ') || 'no'} addresses, and the Service serves ${families.join(' and ')}`
 }
 
@@ -155,6 +155,7 @@ function room(pool: Pool, { claims, wish }: Look): string {
   const priority = isBound(pool) ? `priority ${pool.priority}, ` : ''
   const left = size - BigInt(held)
   const lacks = wish.families.filter((each) => !poolServes(pool, each)).map((each) => `, none of ${each}`)
+  if (size === 0n && poolSize(pool) === 0n) return `${priority}gives no address at all (spec.exclude, spec.avoidBuggyIPs)`
   const said = left <= 0n ? `full: all ${size} addresses are held` : `${left} of ${size} addresses free`
   return `${priority}${said}${lacks.join('')}`
 }
