@@ -10,10 +10,14 @@ const fromPool = (pool: Pool): Pick<AddressClaimSpec, 'eip' | 'protocol' | 'inte
   ...(pool.interface !== undefined && { interface: pool.interface }),
 })
 
-/** The claim of one Service on one address of a pool. */
-export function claimSpec(own: Holder, pool: Pool, ip: Ip): AddressClaimSpec {
+/**
+ * The claim of one Service on one address of a pool. `isInUse`: the Service shows the address already, so the network is not asked whether
+ * somebody else has it.
+ */
+export function claimSpec(own: Holder, pool: Pool, ip: Ip, isInUse: boolean): AddressClaimSpec {
   const holders = [own]
-  return { address: formatIp(ip), service: holdersText(holders), ...fromPool(pool), holders }
+  const probe = pool.spec.probe === true && pool.protocol === 'layer2' && !isInUse
+  return { address: formatIp(ip), service: holdersText(holders), ...fromPool(pool), ...(probe && { probe }), holders }
 }
 
 /** The claim with one more holder, at the end of the list. */
@@ -31,7 +35,8 @@ export function amendedSpec(holding: Holding, pool: Pool | undefined, own: Holde
   const holders = spec.holders.map((holder) => (holder.uid === own.uid ? own : holder))
   const { eip, protocol } = spec
   const source = pool === undefined ? { eip, protocol, ...(spec.interface !== undefined && { interface: spec.interface }) } : fromPool(pool)
-  const amended: AddressClaimSpec = { address: spec.address, service: holdersText(holders), ...source, holders }
+  const { address, probe } = spec
+  const amended: AddressClaimSpec = { address, service: holdersText(holders), ...source, ...(probe !== undefined && { probe }), holders }
   return sameSpec(spec, amended) ? undefined : amended
 }
 

@@ -9,7 +9,7 @@ import { type NotOurs, type Ownership, whoseService } from '../policy/whose-serv
 import { type Choice, type ChoiceFacts, type ChoiceReason, chooseAddress } from './choose.ts'
 import { amendedSpec, claimSpec, joinedSpec } from './claim-spec.ts'
 import { desiredWithAddresses, desiredWithout } from './desired.ts'
-import { fitnessOf, isShown, ofFamily, prefer, shows, showsFamily } from './fitness.ts'
+import { fitnessOf, isProbing, isShown, ofFamily, prefer, shows, showsFamily } from './fitness.ts'
 import { homeOf } from './home.ts'
 import { type Holding, holderOf } from './ledger.ts'
 import { readWish, toHolder, type Wish } from './request.ts'
@@ -163,7 +163,7 @@ function obtain(task: Task): Decision {
       if (moved !== undefined) return { kind: 'amend', holding: beside, spec: moved }
       return { kind: 'join', holding: beside, spec: joinedSpec(beside, own), from }
     }
-    return { kind: 'claim', name: claimName(ip), spec: claimSpec(own, pool, ip), from }
+    return { kind: 'claim', name: claimName(ip), spec: claimSpec(own, pool, ip, shows(task.facts.service, ip)), from }
   }
   const kept = places.flatMap(({ keep }) => keep ?? [])
   // A family that is on show stays on show, with the address that took the place of the former one, if there is one.
@@ -190,16 +190,29 @@ function maintain(task: Task, { keep, refusals, others }: Outcome): Decision {
     if (spec !== undefined) return { kind: 'amend', holding, spec }
     if (home.kind === 'gone') deleted.push({ code: 'PoolDeleted', pool: home.eip, held: holding.address })
   }
-  return settle(facts, ownership, held, { keep, refusals: [...refusals, ...deleted], others })
+  const probing = keep.filter((holding) => isProbing(holding) && !isShown(holding, facts.service))
+  const probed = probing.map(({ address, claim }): Refusal => ({ code: 'AddressProbing', address, pool: claim.spec.eip }))
+  const shown = keep.flatMap((holding) => (probing.includes(holding) ? (standIn(holding, task) ?? []) : holding))
+  // What it asks for and cannot have is worth more words than what it only waits for.
+  return settle(facts, ownership, held, { keep: shown, aside: probing, refusals: [...refusals, ...deleted, ...probed], others })
+}
+
+/** The address on show that stays until the new one was found free. */
+function standIn({ ip }: Holding, { held, wish, own, facts }: Task): Holding | undefined {
+  const onShow = ofFamily(held, ip.family).filter((holding) => isShown(holding, facts.service))
+  return onShow.find((holding) => fitnessOf(holding, wish, own, facts) !== 'untenable')
 }
 
 interface Outcome {
+  /** Held, and not shown yet. */
+  readonly aside?: readonly Holding[]
   readonly keep: readonly Holding[]
   readonly refusals: readonly Refusal[]
   readonly others: readonly Refusal[]
 }
 
-function settle(facts: Facts, ownership: Ours, held: readonly Holding[], { keep, refusals, others }: Outcome): Decision {
+function settle(facts: Facts, ownership: Ours, held: readonly Holding[], { keep, aside = [], refusals, others }: Outcome): Decision {
   const desired = keep.length === 0 ? desiredWithout(facts.service, refusals[0]) : desiredWithAddresses(facts, ownership, keep, refusals)
-  return { kind: 'settle', keep, desired, drop: held.filter((holding) => !keep.includes(holding)), refusals, others }
+  const drop = held.filter((holding) => !keep.includes(holding) && !aside.includes(holding))
+  return { kind: 'settle', keep, desired, drop, refusals, others }
 }

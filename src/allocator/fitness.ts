@@ -48,6 +48,13 @@ export function fitnessOf(holding: Holding, wish: Wish, own: Holder, { service, 
 export const isContested = ({ claim }: Pick<Holding, 'claim'>): boolean => conflictOf(claim) !== undefined
 
 /**
+ * Whether a speaker still has to ask the network if somebody else uses the address (spec.probe of its Eip). An address that had an owner
+ * was found free once, or was taken over from a time without probes.
+ */
+export const isProbing = ({ claim: { spec, status } }: Pick<Holding, 'claim'>): boolean =>
+  spec.probe === true && spec.protocol === 'layer2' && status?.phase !== 'Active' && status?.owner === undefined
+
+/**
  * Whether the Service changed so that it may not hold the address beside the others. What OpenELB let share, against the rules of today,
  * stays as long as nothing changes about it.
  */

@@ -112,6 +112,8 @@ function unclaimed(service: ServiceObject, { desired, drop }: Extract<Decision, 
 
 function announceRefusal({ logger, onRefused, events }: ServiceReconcileOptions, { key, service }: Run, refusal: Refusal): void {
   const { reason, eventReason, message } = explainRefusal(refusal)
+  // It is the way to an address, and no failure: nothing to be warned of.
+  if (refusal.code === 'AddressProbing') return
   logger.info(`refused: ${message}`, { service: key, reason })
   onRefused(reason)
   events.record(service, { type: 'Warning', reason: eventReason, message })

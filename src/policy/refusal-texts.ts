@@ -151,6 +151,12 @@ export const EXPLANATIONS: { readonly [C in RefusalCode]: Explain<C> } = {
       `find that host, or ask for another address; this one is not given ${r.until === undefined ? 'while a Service holds it and the conflict lasts' : `before ${r.until}`}`,
       { on: 'address-released', address: r.address },
     ),
+  AddressProbing: (r) =>
+    assign(
+      `the network is being asked whether ${r.address} is in use (spec.probe of the Eip ${r.pool})`,
+      'wait a second; the claim of the address says why when nobody asks, and if somebody answers the Service gets another address',
+      { on: 'address-released', address: r.address },
+    ),
   PortClash: (r) =>
     assign(
       `no avliable eip, err:the specified ip:${r.address} is held by ${r.by}, which uses the port ${r.port} too`,

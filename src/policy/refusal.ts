@@ -38,6 +38,8 @@ export type Refusal =
   | { readonly code: 'AddressOfNode'; readonly address: string; readonly node: string }
   /** Somebody else on the network uses the requested address. `until` is RFC 3339: when it may be given again; absent while a Service holds it. */
   | { readonly code: 'AddressConflict'; readonly address: string; readonly until?: string }
+  /** The address is held for the Service, and a speaker asks the network whether somebody else uses it. */
+  | { readonly code: 'AddressProbing'; readonly address: string; readonly pool: string }
   /** The requested address is held by a Service that uses the same port of the same protocol; `port` is such as `TCP/80`. */
   | { readonly code: 'PortClash'; readonly address: string; readonly by: string; readonly port: string }
   /** The requested address is held by a Service that does not share it with this one. */

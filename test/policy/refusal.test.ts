@@ -151,6 +151,12 @@ const TABLE: readonly Row[] = [
     wakesOn: [{ on: 'address-released', address: '10.0.0.8' }],
   },
   {
+    given: { code: 'AddressProbing', address: '10.0.0.7', pool: 'p1' },
+    text: 'the network is being asked whether 10.0.0.7 is in use (spec.probe of the Eip p1)',
+    event: 'AssignIPFailed',
+    wakesOn: [{ on: 'address-released', address: '10.0.0.7' }],
+  },
+  {
     given: { code: 'PortClash', address: '10.0.0.7', by: 'shop/web', port: 'TCP/80' },
     text: 'no avliable eip, err:the specified ip:10.0.0.7 is held by shop/web, which uses the port TCP/80 too',
     event: 'AssignIPFailed',
