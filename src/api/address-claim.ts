@@ -5,7 +5,7 @@ import { CLAIM_NAME_RULES } from './claim-name-rules.ts'
 import { conditionList } from './condition.ts'
 import { defineKind, type ObjectOf, type TypeOf } from './define-kind.ts'
 import { ProtocolSchema } from './eip.ts'
-import { dnsLabel, int32, int64, someText, text, timestamp } from './fields.ts'
+import { dnsLabel, flag, int32, int64, someText, text, timestamp } from './fields.ts'
 import { GROUP, VERSION } from './group.ts'
 
 /** How many past owners `status.history` keeps; writers drop the oldest. */
@@ -42,7 +42,13 @@ const AddressClaimSpecSchema = z
     service: text(8192, 'The holders as namespace/name, joined by ";", for the SERVICE column. Derived from holders.').exactOptional(),
     eip: someText(253, 'The Eip whose range the address is in.'),
     protocol: ProtocolSchema.describe('How the address is announced: bgp, layer2 or vip. Copied from the Eip.'),
-    interface: text(256, 'The interface, or can_reach:IP, of the Eip; for layer2 and vip.').exactOptional(),
+    interface: text(
+      256,
+      'The interfaces of the Eip, joined by commas: names, patterns with * and ?, can_reach:IP; for layer2 and vip.',
+    ).exactOptional(),
+    probe: flag(
+      'The network is asked whether somebody uses the address before it is given. Copied from the Eip when the claim is made.',
+    ).exactOptional(),
     holders: z
       .array(HolderSchema)
       .min(1)

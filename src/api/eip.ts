@@ -19,6 +19,13 @@ const QuotaSchema = z
   .object({ perNamespace: int32(0, 'How many addresses of this pool the Services of one namespace may hold together.').exactOptional() })
   .describe('How much of the pool one tenant may hold. Addresses that are held stay when it shrinks.')
 
+const PreferredNodeSchema = z
+  .object({
+    weight: int32(1, 'How much a node that fits is preferred; the weights of all entries that fit it are added up.', 100),
+    selector: labelSelector('The labels of the nodes that are meant. An empty selector means all.'),
+  })
+  .describe('Nodes that should rather announce than others.')
+
 const ReservationSchema = z
   .object({
     address: text(45, 'The address that is kept.'),
@@ -66,6 +73,35 @@ const OUR_SPEC_FIELDS = {
       'x-kubernetes-list-map-keys': ['address'],
     })
     .exactOptional(),
+  interfaces: z
+    .array(text(64, 'A name, a pattern with * and ?, or can_reach:IP.'))
+    .max(16)
+    .meta({
+      description:
+        'More interfaces, after those of `interface`. Each node announces on one: the first of the list that it has and that can carry the address; of several that can, the one with a subnet that contains the address.',
+      'x-kubernetes-list-type': 'atomic',
+    })
+    .exactOptional(),
+  nodeSelectors: z
+    .array(labelSelector('Labels of nodes. An empty selector means all.'))
+    .max(16)
+    .meta({
+      description: 'Only nodes that one of these selectors fits announce by layer2 or vip. Without any, all nodes may.',
+      'x-kubernetes-list-type': 'atomic',
+    })
+    .exactOptional(),
+  preferredNodes: z
+    .array(PreferredNodeSchema)
+    .max(16)
+    .meta({
+      description:
+        'Nodes that become the owner of an address before others, the highest sum of weights first. An owner that is well stays all the same.',
+      'x-kubernetes-list-type': 'atomic',
+    })
+    .exactOptional(),
+  probe: flag(
+    'Asks the network by ARP or NDP whether somebody uses an address, before it is given for the first time; one that is used is set aside. For layer2. The default is false.',
+  ).exactOptional(),
   onShrink: z
     .enum(['keep', 'evict'])
     .describe(
@@ -86,7 +122,7 @@ const EipSpecSchema = z
     ).exactOptional(),
     interface: text(
       256,
-      'The network interface that announces, or can_reach:IP for the one that leads to that IP. Required for layer2 and vip.',
+      'The network interface that announces: its name, a pattern with * and ?, or can_reach:IP for the one that leads to that IP; several are joined by commas, the first that fits is used. Required for layer2 and vip, unless `interfaces` is given.',
     ).exactOptional(),
     disable: flag('Stops new allocations from this pool. Addresses that are held stay.').exactOptional(),
     usingKnownIPs: flag('Accepted for compatibility; has no effect.').exactOptional(),

@@ -4,6 +4,7 @@ import type { AddressOrder, EipObject, EipSpec, Protocol } from '../api/eip.ts'
 import type { LabelSelector } from '../api/label-selector.ts'
 import { IS_DEFAULT_EIP } from '../api/service-annotations.ts'
 import { err, ok, type Result } from '../result.ts'
+import { interfaceText, LONGEST_INTERFACE_TEXT } from './interface-choice.ts'
 import { readSelectorOrMap, selectorProblem } from './label-selector.ts'
 import { type PoolRanges, readPoolRanges } from './pool-ranges.ts'
 
@@ -15,7 +16,7 @@ export interface Pool extends PoolRanges {
   /** spec.address alone. */
   readonly range: AddressRange
   readonly protocol: Protocol
-  /** A link's name or `can_reach:<address>`; always there for layer2 and vip. */
+  /** What spec.interface and spec.interfaces say together, for `parseInterfaceText`; always there for layer2 and vip. */
   readonly interface?: string
   readonly disabled: boolean
   readonly deleting: boolean
@@ -41,7 +42,7 @@ export interface Pool extends PoolRanges {
 
 /** Why an Eip cannot be a pool. `message` is OpenELB's text for it. */
 export interface PoolError {
-  readonly code: 'BAD_ADDRESS' | 'INTERFACE_REQUIRED' | 'BAD_RANGE' | 'BAD_SELECTOR'
+  readonly code: 'BAD_ADDRESS' | 'INTERFACE_REQUIRED' | 'INTERFACE_TOO_LONG' | 'BAD_RANGE' | 'BAD_SELECTOR'
   readonly message: string
   readonly cure: string
 }
@@ -71,9 +72,18 @@ export function readRange(spec: { readonly address?: unknown }): Result<AddressR
 }
 
 function readInterface(spec: EipSpec, protocol: Protocol): Result<string | undefined, PoolError> {
-  const name = spec.interface === undefined || spec.interface === '' ? undefined : spec.interface
-  if (name !== undefined || protocol === 'bgp') return ok(name)
-  return err({ code: 'INTERFACE_REQUIRED', message: INTERFACE_REQUIRED_TEXT, cure: INTERFACE_CURE })
+  const text = interfaceText(spec)
+  if (text === undefined) {
+    if (protocol === 'bgp') return ok(undefined)
+    return err({ code: 'INTERFACE_REQUIRED', message: INTERFACE_REQUIRED_TEXT, cure: INTERFACE_CURE })
+  }
+  if (text.length <= LONGEST_INTERFACE_TEXT) return ok(text)
+  const message = `spec.interface and spec.interfaces have ${text.length} characters together`
+  return err({
+    code: 'INTERFACE_TOO_LONG',
+    message,
+    cure: `use at most ${LONGEST_INTERFACE_TEXT}: a pattern such as eth* names many links`,
+  })
 }
 
 type Binding = Pick<Pool, 'namespaces' | 'namespaceSelector' | 'serviceSelector' | 'priority' | 'enforceNamespaces' | 'autoAssign'>
@@ -83,11 +93,20 @@ const SELECTOR_CURE = 'write matchLabels, or matchExpressions with key, operator
 const badSelector = (field: string, problem: string): Result<never, PoolError> =>
   err({ code: 'BAD_SELECTOR', message: `${field} is not valid`, cure: `${problem}; ${SELECTOR_CURE}` })
 
+const nodeSelectorFields = ({ nodeSelectors = [], preferredNodes = [] }: EipSpec) => [
+  ...nodeSelectors.map((selector, at) => ({ field: `spec.nodeSelectors[${at}]`, selector })),
+  ...preferredNodes.map(({ selector }, at) => ({ field: `spec.preferredNodes[${at}].selector`, selector })),
+]
+
 function readBinding(spec: EipSpec): Result<Binding, PoolError> {
   const namespaces = readSelectorOrMap(spec.namespaceSelector)
   if (!namespaces.ok) return badSelector('spec.namespaceSelector', namespaces.error)
   const problem = selectorProblem(spec.serviceSelector ?? {})
   if (problem !== undefined) return badSelector('spec.serviceSelector', problem)
+  for (const { field, selector } of nodeSelectorFields(spec)) {
+    const nodeProblem = selectorProblem(selector)
+    if (nodeProblem !== undefined) return badSelector(field, nodeProblem)
+  }
   return ok({
     namespaces: spec.namespaces ?? [],
     ...(namespaces.value !== undefined && { namespaceSelector: namespaces.value }),
@@ -110,7 +129,7 @@ function readPoolSpec(range: AddressRange, spec: EipSpec): Result<PoolRanges & B
 
 /**
  * Reads an Eip. It was accepted by the schema, and perhaps not by the webhook, which can be away.
- * Errors: BAD_ADDRESS, then INTERFACE_REQUIRED, then BAD_RANGE and BAD_SELECTOR for the fields that OpenELB does not have.
+ * Errors: BAD_ADDRESS, then INTERFACE_REQUIRED or INTERFACE_TOO_LONG, then BAD_RANGE and BAD_SELECTOR for the fields that OpenELB does not have.
  */
 export function toPool(eip: EipObject): Result<Pool, PoolError> {
   // OpenELB's CustomResourceDefinition lets the spec be missing, and what is stored stays as it is.

@@ -3,6 +3,7 @@ import { formatIp, parseIp } from '../addr/ip.ts'
 import { type AddressRange, rangesOverlap, withoutRanges } from '../addr/range.ts'
 import type { EipObject, EipSpec } from '../api/eip.ts'
 import { IS_DEFAULT_EIP } from '../api/service-annotations.ts'
+import { parseInterfaceText } from './interface-choice.ts'
 import { findOverlap, type NamedRanges } from './overlap.ts'
 import { isDefaultEip, type PoolError, toPool } from './pool.ts'
 import { rangeFields, rangeText } from './pool-ranges.ts'
@@ -26,9 +27,6 @@ export const toOtherEip = ({ metadata, spec }: EipObject): OtherEip => ({
 
 /** The longest label value of Kubernetes: the name of the Eip is written as one on its Services. */
 const LONGEST_NAME = 63
-const REACH = 'can_reach:'
-/** A name that Linux accepts for a link: up to 15 bytes, none of them white space, a slash or a colon. */
-const LINK_NAME = /^(?!\.{1,2}$)[!-.0-9;-~]{1,15}$/
 
 function* nameFindings(name: string): Generator<Finding> {
   if (name.length <= LONGEST_NAME) return
@@ -38,16 +36,14 @@ function* nameFindings(name: string): Generator<Finding> {
   }
 }
 
-function* interfaceFindings({ interface: text = '' }: EipSpec): Generator<Finding> {
-  const refusal = 'spec.interface is not valid'
-  if (text === '' || LINK_NAME.test(text)) return
-  if (text.startsWith(REACH)) {
-    const target = parseIp(text.slice(REACH.length))
-    if (!target.ok) yield { refuse: refusal, cure: `${target.error.message}; write ${REACH} and one address` }
-    return
+/** Each field is judged by itself, so that the sentence names the one that has to be mended. */
+function* interfaceFindings({ interface: first = '', interfaces = [] }: EipSpec): Generator<Finding> {
+  const fields = [['spec.interface', first], ...interfaces.map((text, at) => [`spec.interfaces[${at}]`, text])] as const
+  for (const [field = '', text = ''] of fields) {
+    if (text === '') continue
+    const read = parseInterfaceText(text)
+    if (!read.ok) yield { refuse: `${field} is not valid`, cure: read.error.problem }
   }
-  const shown = text.length > 64 ? `${text.slice(0, 64)}...` : text
-  yield { refuse: refusal, cure: `"${shown}" cannot be the name of a link; write a name such as eth0, or ${REACH} and one address` }
 }
 
 /** An address twice in one Eip: as a range, or as a reservation that is only written otherwise. */
@@ -144,7 +140,7 @@ function* changeFindings(eip: EipObject, before: EipObject, others: readonly Oth
   }
   const [pool, old] = [toPool(eip), toPool(before)]
   if (!pool.ok && (old.ok || !isSame(old.error, pool.error))) yield poolFinding(pool.error)
-  if (is.interface !== was.interface) yield* interfaceFindings(is)
+  if (!isSame([is.interface, is.interfaces], [was.interface, was.interfaces])) yield* interfaceFindings(is)
   if (!isSame([is.addresses, is.reservations], [was.addresses, was.reservations])) yield* repetitionFindings(is)
   yield* overlapFindings(grownRanges(eip, before), others)
   if (becomesDefault(eip, before)) yield* defaultFindings(others)

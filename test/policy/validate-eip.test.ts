@@ -51,6 +51,33 @@ const CREATE: readonly { readonly spec: string | (Partial<EipSpec> & { readonly 
   { spec: { address: '10.251.0.120', protocol: 'layer2', interface: ' eth0' }, want: 'spec.interface is not valid' },
   { spec: { address: '10.251.0.120', protocol: 'layer2', interface: 'a-link-with-a-long-name' }, want: 'spec.interface is not valid' },
   { spec: { address: '10.251.0.120', protocol: 'bgp', interface: 'eth0' }, want: 'allowed' },
+  { spec: { address: '10.251.0.120', protocol: 'layer2', interface: 'eth*,can_reach:10.251.0.1, bond0' }, want: 'allowed' },
+  { spec: { address: '10.251.0.120', protocol: 'layer2', interfaces: ['bond0', 'eth*'] }, want: 'allowed' },
+  { spec: { address: '10.251.0.120', protocol: 'layer2', interface: 'eth0', interfaces: ['bond0'] }, want: 'allowed' },
+  { spec: { address: '10.251.0.120', protocol: 'layer2', interfaces: [] }, want: INTERFACE },
+  { spec: { address: '10.251.0.120', protocol: 'layer2', interface: 'eth[0-3]' }, want: 'spec.interface is not valid' },
+  { spec: { address: '10.251.0.120', protocol: 'layer2', interfaces: ['eth0', 'eth 1'] }, want: 'spec.interfaces[1] is not valid' },
+  {
+    spec: { address: '10.251.0.120', protocol: 'layer2', interfaces: Array.from({ length: 16 }, (_, at) => `a-link-number-${at % 10}`) },
+    want: 'allowed',
+  },
+  {
+    spec: { address: '10.251.0.120', protocol: 'layer2', interface: 'e', interfaces: Array<string>(16).fill('a-link-of-name*') },
+    want: 'spec.interface and spec.interfaces have 257 characters together',
+  },
+  { spec: { address: '10.251.0.120', nodeSelectors: [{}, { matchLabels: { rack: 'a' } }], probe: true }, want: 'allowed' },
+  {
+    spec: { address: '10.251.0.120', nodeSelectors: [{}, { matchExpressions: [{ key: 'rack', operator: 'In' }] }] },
+    want: 'spec.nodeSelectors[1] is not valid',
+  },
+  { spec: { address: '10.251.0.120', preferredNodes: [{ weight: 100, selector: {} }] }, want: 'allowed' },
+  {
+    spec: {
+      address: '10.251.0.120',
+      preferredNodes: [{ weight: 1, selector: { matchExpressions: [{ key: 'rack', operator: 'Exists', values: ['a'] }] } }],
+    },
+    want: 'spec.preferredNodes[0].selector is not valid',
+  },
   { spec: { address: '10.251.0.120', priority: -5, usingKnownIPs: true }, want: 'allowed' },
   { spec: '224.0.0.1', want: 'allowed' },
   { spec: { address: '10.0.0.1', addresses: ['fd00::/64', '10.0.1.0/24'] }, want: 'allowed' },
@@ -113,6 +140,9 @@ t.test('changes', async (t) => {
   t.equal(change({ protocol: 'layer2', interface: 'can_reach:x' }), 'spec.interface is not valid')
   const layer2 = eipObject('e', { address: '10.251.0.50', protocol: 'layer2', interface: 'eth0' })
   t.equal(change({ interface: '' }, layer2), INTERFACE)
+  t.equal(change({ interface: '', interfaces: ['eth0'] }, layer2), 'allowed')
+  t.equal(change({ interfaces: ['eth 0'] }, layer2), 'spec.interfaces[0] is not valid')
+  t.equal(change({ nodeSelectors: [{ matchExpressions: [{ key: 'a', operator: 'In' }] }] }, layer2), 'spec.nodeSelectors[0] is not valid')
   // These slipped in while the webhook was away.
   const noInterface = eipObject('e', { address: '10.251.0.50', protocol: 'layer2' })
   t.equal(change({ disable: true }, noInterface), 'allowed')

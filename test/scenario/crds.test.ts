@@ -205,6 +205,16 @@ const REFUSED: readonly { readonly name: string; readonly given: object; readonl
     given: claim('10.9.0.3', { holders: [] }),
     message: /spec\.holders in body should have at least 1 items/,
   },
+  {
+    name: 'a preference beyond the scale',
+    given: eip('bad', { preferredNodes: [{ weight: 101, selector: {} }] }),
+    message: /spec\.preferredNodes\[0\]\.weight in body should be less than or equal to 100/,
+  },
+  {
+    name: 'a node selector without values',
+    given: eip('bad', { nodeSelectors: [{}, { matchExpressions: [{ key: 'rack', operator: 'In' }] }] }),
+    message: /spec\.nodeSelectors\[1\]\.matchExpressions\[0\]: .*In and NotIn take values/,
+  },
   { name: 'a claim of no Eip', given: claim('10.9.0.3', { eip: '' }), message: /spec\.eip in body should be at least 1 chars long/ },
   {
     name: 'a port past the last',
@@ -320,7 +330,13 @@ t.test('the kinds on a real API server', { timeout: LIMIT_MS }, async (t) => {
         quota: { perNamespace: 0 },
         reservations: [{ address: '10.8.0.9', namespace: 'a', name: 'x' }],
         onShrink: 'evict',
+        interface: 'bond0,eth*',
+        interfaces: ['can_reach:10.251.0.1', 'en?s*'],
+        nodeSelectors: [{}, { matchLabels: { rack: 'a' }, matchExpressions: [{ key: 'c', operator: 'Exists' }] }],
+        preferredNodes: [{ weight: 100, selector: { matchLabels: { rack: 'a' } } }],
+        probe: true,
       }),
+      claim('10.9.0.77', { address: '10.9.0.77', protocol: 'layer2', interface: 'bond0,eth*', probe: true }),
       ...['::', '::1', 'fd00::', 'fd00:0:0:1::1', '1:0:2:3:4:5:6:7', '1::2'].map((address) => {
         const ip = parseIp(address)
         return claim(ip.ok ? claimName(ip.value) : address, { address })
