@@ -19,6 +19,8 @@ export interface HealthServerOptions {
   readonly ready: () => readonly Check[]
   /** Whether a restart could help: asked at each request to /healthz. None means that answering is enough. */
   readonly live?: () => readonly Check[]
+  /** More pages by their paths, each as JSON text: asked at each request. */
+  readonly pages?: Readonly<Record<string, () => string>>
 }
 
 export interface HealthServer {
@@ -49,11 +51,12 @@ export async function startHealthServer(options: HealthServerOptions): Promise<H
   }
 }
 
-function listener({ registry, ready, live }: HealthServerOptions): RequestListener {
+function listener({ registry, ready, live, pages: more = {} }: HealthServerOptions): RequestListener {
   const pages = new Map<string, () => Promise<Page> | Page>([
     ['/metrics', async () => ({ status: 200, type: registry.contentType, text: await registry.metrics() })],
     ['/healthz', () => checksPage('healthz', live?.() ?? [])],
     ['/readyz', () => checksPage('readyz', ready())],
+    ...Object.entries(more).map(([path, json]) => [path, () => ({ status: 200, type: 'application/json', text: json() })] as const),
   ])
   return (request, response) => {
     const answer = ({ status, type, text }: Page) =>

@@ -18,6 +18,7 @@ t.test('the health server tells what the checks say', async (t) => {
     registry: metrics.registry,
     ready: () => checks,
     live: () => live(),
+    pages: { '/report': () => '{"node":"n1"}' },
   })
   t.teardown(() => server.close())
   const get = async (path: string, method = 'GET') => {
@@ -37,7 +38,8 @@ t.test('the health server tells what the checks say', async (t) => {
   const page = await get('/metrics')
   t.match(page.text, 'things_total{kind="a"} 2', 'the same name is the same metric')
   t.match(page.text, /process_resident_memory_bytes \d+/)
-  t.equal((await get('/else')).status, 404)
+  t.same(await get('/report'), { status: 200, text: '{"node":"n1"}' }, 'a page of the process itself')
+  t.match(await get('/else'), { status: 404, text: 'there is only /metrics, /healthz, /readyz, /report' })
   t.equal((await get('/metrics', 'POST')).status, 405)
   await t.rejects(startHealthServer({ host: '127.0.0.1', port: server.port, registry: metrics.registry, ready: () => [] }), {
     code: 'EADDRINUSE',
