@@ -2,16 +2,18 @@
  * The product as its users meet it: a real cluster, our image, `kubectl apply`, packets. One cluster serves all chapters, in this
  * order, because the last ones judge what the others did (which rights were used) and take the installation away.
  */
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { type Cluster, startCluster } from '../../lab/cluster.ts'
 import { buildImage } from '../../lab/image/build.ts'
 import { PRODUCT_IMAGE } from '../../lab/image/tag.ts'
+import { killAndWait, processesInNamespaces } from '../../lab/process-table.ts'
 import { contractEip } from './cluster/contract-eip.ts'
 import { contractService } from './cluster/contract-service.ts'
 import { dualStack } from './cluster/dual-stack.ts'
+import { failover } from './cluster/failover.ts'
 import { install } from './cluster/install.ts'
 import { overlap } from './cluster/overlap.ts'
 import { rbac } from './cluster/rbac.ts'
@@ -34,6 +36,7 @@ const CHAPTERS: readonly (readonly [string, Chapter])[] = [
   ['overlap', overlap],
   ['the wire', wire],
   ['dual stack', dualStack],
+  ['fail-over', failover],
   ['recovery', recovery],
   ['least privilege', rbac],
   ['uninstall', uninstall],
@@ -64,6 +67,9 @@ async function suiteOf(lab: Cluster): Promise<Suite> {
   return {
     kubectl: (args, input) => lab.tryKubectl(args, { timeoutMs: 150_000, ...(input === undefined ? {} : { input }) }),
     client: (program, args) => lab.client.exec([program, ...args], { timeoutMs: 10_000 }),
+    far: (program, args) => lab.far.exec([program, ...args], { timeoutMs: 10_000 }),
+    killSpeaker: (node) => killSpeaker(lab, node),
+    setCable: (node, state) => lab.node(node).setCable(state),
     nodes,
     segment: lab.subnet,
     segmentIpv6: `fd00:${lab.subnet.split('.')[1]}::`,
@@ -71,6 +77,24 @@ async function suiteOf(lab: Cluster): Promise<Suite> {
     kubeconfig: lab.kubeconfig,
     otherImage: OTHER_IMAGE,
     work,
+  }
+}
+
+/** The speaker runs in the network of its node, and nothing else there has its entry on the command line. */
+async function killSpeaker(lab: Cluster, node: string): Promise<void> {
+  const inside = processesInNamespaces([`/run/netns/${lab.node(node).namespace}`])
+  const speakers = inside.filter(({ pid }) => /speaker\/main\.js/.test(commandLine(pid)))
+  if (speakers.length === 0) throw new Error(`no speaker runs on ${node}`)
+  const left = await killAndWait(speakers, 5000)
+  if (left.length > 0) throw new Error(`the speaker on ${node} does not end`)
+}
+
+/** Empty for a process that is gone. */
+function commandLine(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ')
+  } catch {
+    return ''
   }
 }
 

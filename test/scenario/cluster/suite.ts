@@ -12,6 +12,12 @@ export interface Suite {
   readonly kubectl: (args: readonly string[], input?: string) => Promise<Printed>
   /** Runs a program in the client's network namespace, which shares the nodes' layer 2 segment. */
   readonly client: (program: string, args: readonly string[]) => Promise<Printed>
+  /** The same for a machine behind the router. */
+  readonly far: (program: string, args: readonly string[]) => Promise<Printed>
+  /** SIGKILL for the speaker's process on a node, as a crash would end it. */
+  readonly killSpeaker: (node: string) => Promise<void>
+  /** Cuts or mends the cable of a node. */
+  readonly setCable: (node: string, state: 'up' | 'down') => Promise<void>
   readonly nodes: readonly { readonly name: string; readonly address: string; readonly mac: string }[]
   /** First three octets of the segment, such as `10.251.0`; .40 to .250 are free for addresses. */
   readonly segment: string
