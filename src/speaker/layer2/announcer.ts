@@ -1,20 +1,40 @@
-import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
-import { backoffDelayMs } from '../../runtime/backoff.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import type { Logger } from '../../runtime/logger.ts'
 import type { Announcer } from '../announcer.ts'
+import { type Layer2Thread, startLayer2Thread } from '../io/layer2-thread.ts'
 import type { Libc } from '../io/libc.ts'
-import { openWakeup, type Wakeup } from '../io/wakeup.ts'
-import { familyOfKey } from './address-key.ts'
+import { type AddressKey, familyOfKey } from './address-key.ts'
 import { createLayer2Counters, type Layer2Counters } from './counters.ts'
-import type { FromWorker, SocketState, ToWorker, WorkerStart } from './message.ts'
+import { PAIR_DELAYS_MS } from './gratuitous.ts'
+import type { FromWorker, SocketState, ToWorker } from './message.ts'
+import type { ForeignClaim, Observation, ProbeOutcome } from './observation.ts'
+import { createRequests, type Requests } from './requests.ts'
 import { createSlots, type Slots } from './slots.ts'
-import { EMPTY_TABLE, type Layer2Line, type Table, type TablePort, tableChange } from './table.ts'
+import { EMPTY_TABLE, type Layer2Line, type Table, type TableInterface, type TablePort, tableChange } from './table.ts'
 
 export interface Layer2Announcer extends Announcer<Layer2Line> {
   /** The counters of every address of the set, and those of the thread. */
   readonly counters: Layer2Counters
   slots(): Iterable<readonly [text: string, slot: number]>
+  health(): Layer2Health
+  /**
+   * Asks the wire whether somebody has an address that nobody has been given yet; takes about 1 s. Rejects with the signal's reason when
+   * it aborts, and with an Error when the wire cannot be asked (no such interface, the thread ended).
+   */
+  probe(address: AddressKey, on: TableInterface, signal: AbortSignal): Promise<ProbeOutcome>
+  /** What was seen of an address of the set; undefined for another one. */
+  observation(address: AddressKey): Observation | undefined
+  /** Resolves when the thread has applied everything announced so far, by a thread that had to be started again too. */
+  settled(): Promise<void>
+}
+
+/** How well the wire is served. */
+export interface Layer2Health {
+  readonly problems: readonly string[]
+  /** The thread is up, turns, and has told of its sockets: what is not in `brokenInterfaces` is answered. */
+  readonly serves: boolean
+  /** Indexes of the interfaces of the set that have no raw socket, or not all of their groups. */
+  readonly brokenInterfaces: ReadonlySet<number>
 }
 
 export interface Layer2Options {
@@ -23,65 +43,92 @@ export interface Layer2Options {
   readonly logger: Logger
   /** A number in [0, 1) for the jitter of restarts. */
   readonly random: () => number
+  /** The memory of a Fence. Without one the thread may always answer. */
+  readonly fence?: SharedArrayBuffer
+  /** Another host claims an address of the set; at most once a second and address. */
+  readonly onForeignClaim?: (claim: ForeignClaim) => void
+  /** When an address is announced, in milliseconds after the take-over, rising. Of IPv6 the first three that are a second apart. */
+  readonly announcementDelaysMs?: readonly number[]
+  /** How often it is announced again after that; never when it is left out. */
+  readonly announcementRepeatMs?: number
 }
 
 /** The Worker turns its loop at least once a second; this long without a turn means that it is stuck. */
 const STUCK_AFTER_MS = 5000
-/** How long close() waits for the Worker to end by itself. */
-const STOP_WITHIN_MS = 2000
-/** The thread makes only short-lived garbage: a small young generation keeps its collections, and the process, small. */
-const LIMITS = { maxYoungGenerationSizeMb: 4 }
-const WORKER = new URL(import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js', import.meta.url)
+
+interface Parts {
+  readonly options: Layer2Options
+  readonly counters: Layer2Counters
+  readonly slots: Slots
+  readonly thread: Layer2Thread
+  readonly requests: Requests
+  readonly foreign: Map<AddressKey, ForeignClaim>
+  readonly state: State
+}
 
 interface State {
   table: Table
-  worker: RunningWorker | undefined
-  sockets: readonly SocketState[]
-  failure: string | undefined
-  attempts: number
-  closed: boolean
+  /** What the present thread told; undefined before its first report. */
+  sockets: readonly SocketState[] | undefined
   heartbeat: { count: number; atMs: number }
 }
 
-interface RunningWorker {
-  readonly thread: Worker
-  readonly port: MessagePort
-  readonly exited: Promise<void>
-}
-
-/** Starts the thread that answers questions. It is restarted with backoff when it dies, and gets the whole table again. */
+/** Starts the thread that answers questions. It is started again with backoff when it dies, and gets the whole table again. */
 export function createLayer2Announcer(options: Layer2Options): Layer2Announcer {
-  const counters = createLayer2Counters()
-  const slots = createSlots(counters)
-  const wakeup = openWakeup(options.libc)
-  const state: State = {
-    table: EMPTY_TABLE,
-    worker: undefined,
-    sockets: [],
-    failure: undefined,
-    attempts: 0,
-    closed: false,
-    heartbeat: { count: -1, atMs: options.clock.monotonicMs() },
-  }
-  startWorker(options, state, counters, slots, wakeup)
+  const parts = createParts(options)
+  const { counters, slots, thread, requests, state } = parts
   return {
     counters,
     slots: () => slots.entries(),
-    announce(lines) {
-      const after = toTable(lines)
-      const before = state.table
-      state.table = after
-      for (const { text, address } of lines) slots.take(address, text)
-      send(state, slots, wakeup, before, after)
-      for (const address of before.lines.keys()) if (!after.lines.has(address)) slots.free(address)
-    },
-    health: () => ({ problems: problemsOf(state, counters, options.clock) }),
+    announce: (lines) => announce(parts, lines),
+    health: () => healthOf(parts),
+    probe: (address, on, signal) => requests.probe(address, on, signal),
+    observation: (address) => observationOf(parts, address),
+    settled: () => requests.settled(),
     async close() {
-      if (state.closed) return
-      state.closed = true
-      await stopWorker(state, wakeup, options.clock)
-      wakeup.close()
+      await thread.close()
+      requests.close()
+      state.sockets = undefined
     },
+  }
+}
+
+function createParts(options: Layer2Options): Parts {
+  const counters = createLayer2Counters()
+  const slots = createSlots(counters)
+  const foreign = new Map<AddressKey, ForeignClaim>()
+  const state: State = { table: EMPTY_TABLE, sockets: undefined, heartbeat: { count: -1, atMs: options.clock.monotonicMs() } }
+  const requests = createRequests((message) => thread.post(message))
+  const announcements = { delaysMs: options.announcementDelaysMs ?? PAIR_DELAYS_MS, repeatMs: options.announcementRepeatMs }
+  const thread: Layer2Thread = startLayer2Thread({
+    ...options,
+    settings: { counters: counters.memory, fence: options.fence, announcements },
+    onMessage: (message) => received(parts, message),
+    onStart(post) {
+      const all = changeMessage(slots, EMPTY_TABLE, state.table)
+      if (all !== undefined) post(all)
+      requests.started(post)
+    },
+    onEnd(reason) {
+      state.sockets = undefined
+      requests.ended(reason)
+    },
+  })
+  const parts: Parts = { options, counters, slots, thread, requests, foreign, state }
+  return parts
+}
+
+function announce({ state, slots, thread, foreign }: Parts, lines: readonly Layer2Line[]): void {
+  const after = toTable(lines)
+  const before = state.table
+  state.table = after
+  for (const { text, address } of lines) slots.take(address, text)
+  const message = changeMessage(slots, before, after)
+  if (message !== undefined) thread.post(message)
+  for (const address of before.lines.keys()) {
+    if (after.lines.has(address)) continue
+    slots.free(address)
+    foreign.delete(address)
   }
 }
 
@@ -100,72 +147,67 @@ function toTable(lines: readonly Layer2Line[]): Table {
   }
 }
 
-/** Sends the difference. A Worker that is being restarted gets the whole table when it is up. */
-function send(state: State, slots: Slots, wakeup: Wakeup, before: Table, after: Table): void {
+/** The difference. A thread that is being started again gets the whole table when it is up. */
+function changeMessage(slots: Slots, before: Table, after: Table): ToWorker | undefined {
   const change = tableChange(before, after)
-  if (change === undefined || state.worker === undefined) return
-  const upsert = change.upsert.map((line) => ({ ...line, slot: slots.of(line.address) }))
-  const message: ToWorker = { kind: 'change', change: { ...change, upsert } }
-  state.worker.port.postMessage(message)
-  wakeup.wake()
+  if (change === undefined) return undefined
+  return { kind: 'change', change: { ...change, upsert: change.upsert.map((line) => ({ ...line, slot: slots.of(line.address) })) } }
 }
 
-function startWorker(options: Layer2Options, state: State, counters: Layer2Counters, slots: Slots, wakeup: Wakeup): void {
-  const { port1, port2 } = new MessageChannel()
-  const start: WorkerStart = { port: port2, wakeupFd: wakeup.fd, counters: counters.memory }
-  const thread = new Worker(WORKER, { name: 'layer2', workerData: start, transferList: [port2], resourceLimits: LIMITS })
-  const exited = new Promise<void>((resolve) => {
-    thread.once('error', (error) => {
-      state.failure = error instanceof Error ? error.message : String(error)
-    })
-    thread.once('exit', () => {
-      port1.close()
-      state.worker = undefined
-      state.sockets = []
-      resolve()
-      if (state.closed) return
-      state.attempts += 1
-      const delayMs = backoffDelayMs({ attempt: state.attempts, baseMs: 50, maxMs: 5000, random: options.random })
-      options.logger.error('the layer 2 thread ended; starting it again', { reason: state.failure ?? 'exit', delayMs })
-      options.clock.setTimer(delayMs, () => {
-        if (!state.closed) startWorker(options, state, counters, slots, wakeup)
-      })
-    })
-  })
-  port1.on('message', (message: FromWorker) => {
-    const changed = message.states.filter(
-      ({ name, family, error }) => !state.sockets.some((one) => one.name === name && one.family === family && one.error === error),
-    )
-    state.sockets = message.states
-    state.failure = undefined
-    if (message.states.every(({ error }) => error === undefined)) state.attempts = 0
-    for (const { name, family, error } of changed) {
-      if (error === undefined) options.logger.info('raw socket open', { interface: name, family })
-      else options.logger.warn('raw socket closed', { interface: name, family, error })
+function received(parts: Parts, message: FromWorker): void {
+  const { options, requests, foreign, state } = parts
+  if (message.kind === 'sockets') socketsChanged(parts, message.states)
+  else if (message.kind === 'probed') requests.probed(message)
+  else if (message.kind === 'settled') requests.wasSettled(message.id)
+  else
+    for (const claim of message.claims) {
+      if (!state.table.lines.has(claim.address)) continue
+      foreign.set(claim.address, claim)
+      options.onForeignClaim?.(claim)
     }
-  })
-  state.worker = { thread, port: port1, exited }
-  send(state, slots, wakeup, EMPTY_TABLE, state.table)
 }
 
-async function stopWorker(state: State, wakeup: Wakeup, clock: Clock): Promise<void> {
-  const { worker } = state
-  if (worker === undefined) return
-  const message: ToWorker = { kind: 'stop' }
-  worker.port.postMessage(message)
-  wakeup.wake()
-  const stopped = await Promise.race([worker.exited.then(() => true), clock.sleep(STOP_WITHIN_MS).then(() => false)])
-  if (!stopped) await worker.thread.terminate()
+function socketsChanged({ options: { logger }, thread, state }: Parts, states: readonly SocketState[]): void {
+  const before = state.sockets ?? []
+  const changed = states.filter(
+    ({ name, family, error }) => !before.some((one) => one.name === name && one.family === family && one.error === error),
+  )
+  state.sockets = states
+  if (states.every(({ error }) => error === undefined)) thread.succeeded()
+  for (const { name, family, error } of changed) {
+    if (error === undefined) logger.info('raw socket open', { interface: name, family })
+    else logger.warn('raw socket closed', { interface: name, family, error })
+  }
 }
 
-function problemsOf(state: State, counters: Layer2Counters, clock: Clock): readonly string[] {
+function observationOf({ state, slots, counters, foreign }: Parts, address: AddressKey): Observation | undefined {
+  if (!state.table.lines.has(address)) return undefined
+  return { ...counters.marks(slots.of(address)), lastForeignClaim: foreign.get(address) }
+}
+
+function healthOf(parts: Parts): Layer2Health {
+  const { state } = parts
+  const { ports } = state.table
+  const problem = threadProblem(parts)
+  if (problem !== undefined) return { problems: [problem], serves: false, brokenInterfaces: new Set(ports.map(({ index }) => index)) }
+  const broken = (state.sockets ?? []).filter(
+    ({ interfaceIndex, family, error }) =>
+      error !== undefined && ports.some((port) => port.index === interfaceIndex && port.family === family),
+  )
+  return {
+    problems: broken.map(({ name, error }) => `${name}: ${error}`),
+    serves: true,
+    brokenInterfaces: new Set(broken.map(({ interfaceIndex }) => interfaceIndex)),
+  }
+}
+
+/** Why nothing at all is answered. */
+function threadProblem({ thread, state, counters, options: { clock } }: Parts): string | undefined {
   const count = counters.global('heartbeat')
   const nowMs = clock.monotonicMs()
   if (count !== state.heartbeat.count) state.heartbeat = { count, atMs: nowMs }
-  if (state.worker === undefined) return [`the layer 2 thread is not running: ${state.failure ?? 'it ended'}`]
-  if (nowMs - state.heartbeat.atMs > STUCK_AFTER_MS) return ['the layer 2 thread does not turn']
-  return state.table.ports.flatMap(({ index, family, name }) => {
-    const socket = state.sockets.find((one) => one.interfaceIndex === index && one.family === family)
-    return socket?.error === undefined ? [] : [`${name}: ${socket.error}`]
-  })
+  if (thread.failure !== undefined) return `the layer 2 thread is not running: ${thread.failure}`
+  if (state.sockets === undefined && state.table.ports.length > 0) return 'the layer 2 thread has not opened its sockets yet'
+  if (nowMs - state.heartbeat.atMs > STUCK_AFTER_MS) return 'the layer 2 thread does not turn'
+  return undefined
 }

@@ -50,11 +50,17 @@ function takeMessages(port: MessagePort, responder: Responder): 'stop' | 'change
   for (let received = receiveMessageOnPort(port); received !== undefined; received = receiveMessageOnPort(port)) {
     const message = received.message as ToWorker
     if (message.kind === 'stop') return 'stop'
-    responder.apply(message.change, performance.now())
-    news = 'changed'
+    if (message.kind === 'settle') reply(port, { kind: 'settled', id: message.id })
+    else if (message.kind === 'probe') reply(port, { kind: 'probed', id: message.id, takenBy: undefined, error: 'not built yet' })
+    else if (message.kind === 'change') {
+      responder.apply(message.change, performance.now())
+      news = 'changed'
+    }
   }
   return news
 }
+
+const reply = (port: MessagePort, message: FromWorker): void => port.postMessage(message)
 
 function announceSockets(port: MessagePort, responder: Responder, build: (fds: readonly number[]) => PollSet): PollSet {
   const message: FromWorker = { kind: 'sockets', states: responder.states() }

@@ -43,7 +43,7 @@ if (refused !== undefined) {
   await t.test('answers what is in the table, and only that', async (t) => {
     announcer.announce([line(1), line(2)])
     await until('two gratuitous pairs', () => gratuitous(announcer, 1) === 1 && gratuitous(announcer, 2) === 1)
-    t.same(announcer.health(), { problems: [] })
+    t.same(announcer.health(), { problems: [], serves: true, brokenInterfaces: new Set() })
     ask(1)
     ask(1)
     ask(3)
@@ -75,7 +75,7 @@ if (refused !== undefined) {
     ask(2)
     await until('an answer', () => counters(announcer, 2)?.responses === responses + 1)
     announcer.announce([line(2)])
-    t.same(announcer.health(), { problems: [] })
+    t.same(announcer.health(), { problems: [], serves: true, brokenInterfaces: new Set() })
   })
 
   await t.test('a thread that dies is started again with the whole table', async (t) => {
@@ -89,7 +89,7 @@ if (refused !== undefined) {
     ask(2)
     await until('an answer', () => counters(announcer, 2)?.responses === responses + 1)
     t.ok(logged.some((text) => /the layer 2 thread ended; starting it again/.test(text)))
-    t.same(announcer.health(), { problems: [] })
+    t.same(announcer.health(), { problems: [], serves: true, brokenInterfaces: new Set() })
   })
 
   await t.test('close is quick, for good and idempotent', async (t) => {
