@@ -1,12 +1,16 @@
 /** The command line and the environment of the speaker. */
+import { parseIp } from '../addr/ip.ts'
 import { DEFAULT_NAMESPACE, PORT } from '../api/names.ts'
 import { err, ok, type Result } from '../result.ts'
 import { defineFlags, type FlagValues, formatFlags, parseFlags } from '../runtime/flags.ts'
 import { type ListenAddress, parseListenAddress } from '../runtime/listen-address.ts'
 import { KLOG_FLAGS, PROCESS_FLAGS } from '../runtime/process-flags.ts'
+import { type AnnouncementTimes, DEFAULT_ANNOUNCEMENT_TIMES, parseAnnouncementTimes } from './announcement-times.ts'
+import { type MembershipTiming, TIMING_PROFILES } from './membership/timing.ts'
 
 const NO_GOBGP = 'there is no gobgp inside, so there is no gRPC API to listen for'
-const NO_MEMBERSHIP = 'speakers learn of one another through the API server in this version'
+const NO_SECRET_FLAG =
+  'a key on the command line is readable by everybody on the node; give it by --membership-key-dir or $MEMBER_LIST_SECRET'
 const NO_KEEPALIVED = 'no keepalived is run; addresses of protocol vip are held and not announced in this version'
 
 export const FLAGS = defineFlags({
@@ -22,12 +26,58 @@ export const FLAGS = defineFlags({
     valueName: 'ADDRESS',
     description: 'Where /metrics, /healthz and /readyz are served, on the node itself; 0 for nowhere.',
   },
+  'bind-addr': {
+    kind: 'string',
+    default: '',
+    valueName: 'ADDRESS',
+    description: 'The address on which the speakers hear one another. Without it: $POD_IP, then every address of the node.',
+  },
+  'bind-port': {
+    kind: 'integer',
+    default: PORT.membership,
+    min: 1,
+    max: 65_535,
+    description: 'The UDP and TCP port on which the speakers hear one another; the same on every node.',
+  },
+  'membership-key-dir': {
+    kind: 'string',
+    default: '',
+    valueName: 'DIRECTORY',
+    description:
+      'Where the key is by which the speakers know one another: a file `key`, and `previous` while it is changed. Without it: $MEMBER_LIST_SECRET.',
+  },
+  'failover-profile': {
+    kind: 'string',
+    default: 'default',
+    oneOf: ['default', 'fast'],
+    description: 'How soon a silent node is given up: after 350 ms, or by `fast` after 150 ms, at 2.5 times the packets.',
+  },
+  rebalance: {
+    kind: 'string',
+    default: 'never',
+    oneOf: ['never', 'slow'],
+    description: 'Whether addresses are moved from nodes that own many to nodes that own few: never, or one every 10 s.',
+  },
+  'avoid-cordoned': {
+    kind: 'boolean',
+    default: false,
+    description: 'A cordoned node owns no address. Without it a cordon stops new Pods only.',
+  },
+  'layer2-subnet-check': {
+    kind: 'boolean',
+    default: true,
+    description: 'An address is answered on an interface only that has a subnet which contains it.',
+  },
+  gratuitous: {
+    kind: 'string',
+    default: DEFAULT_ANNOUNCEMENT_TIMES,
+    valueName: 'TIMES',
+    description: 'When a new owner tells the neighbours, as times after it took the address; `,every 60s` at the end goes on for ever.',
+  },
   'api-hosts': { kind: 'ignored', takesValue: true, description: NO_GOBGP },
   'enable-keepalived-vip': { kind: 'ignored', takesValue: false, description: NO_KEEPALIVED },
   'keepalived-args': { kind: 'ignored', takesValue: true, description: NO_KEEPALIVED },
-  'bind-addr': { kind: 'ignored', takesValue: true, description: NO_MEMBERSHIP },
-  'bind-port': { kind: 'ignored', takesValue: true, description: NO_MEMBERSHIP },
-  secret: { kind: 'ignored', takesValue: true, description: NO_MEMBERSHIP },
+  secret: { kind: 'ignored', takesValue: true, description: NO_SECRET_FLAG },
   'log-path': { kind: 'ignored', takesValue: true, description: 'lines go to standard error, where the container runtime takes them' },
   ...PROCESS_FLAGS,
   ...KLOG_FLAGS,
@@ -41,7 +91,17 @@ export interface Config {
   /** For Events; empty outside of a Pod. */
   readonly podName: string
   readonly metrics: ListenAddress | undefined
+  readonly announcementTimes: AnnouncementTimes
+  readonly membership: MembershipConfig
   readonly warnings: readonly string[]
+}
+
+/** How the speakers hear one another. */
+export interface MembershipConfig {
+  readonly bind: { readonly address: string; readonly port: number }
+  readonly timing: MembershipTiming
+  /** Where the key is; undefined when nothing says so, and membership is off. */
+  readonly key: { readonly dir: string } | { readonly text: string } | undefined
 }
 
 /** What the command line asks for: to run, or to print a text and end. */
@@ -71,6 +131,34 @@ export function readConfig(
   if (nodeName === '') return err('the name of the node is not known: set --node-name or the environment variable NODE_NAME')
   const metrics = parseListenAddress(flags['metrics-addr'])
   if (!metrics.ok) return err(`--metrics-addr: ${metrics.error}`)
-  const namespace = env['OPENELB_NAMESPACE'] || DEFAULT_NAMESPACE
-  return ok({ kind: 'run', config: { flags, nodeName, namespace, podName: env['POD_NAME'] ?? '', metrics: metrics.value, warnings } })
+  const announcementTimes = parseAnnouncementTimes(flags.gratuitous)
+  if (!announcementTimes.ok) return err(`--gratuitous: ${announcementTimes.error}`)
+  const membership = membershipConfig(flags, env)
+  if (!membership.ok) return membership
+  const config: Config = {
+    flags,
+    nodeName,
+    namespace: env['OPENELB_NAMESPACE'] || DEFAULT_NAMESPACE,
+    podName: env['POD_NAME'] ?? '',
+    metrics: metrics.value,
+    announcementTimes: announcementTimes.value,
+    membership: membership.value,
+    warnings,
+  }
+  return ok({ kind: 'run', config })
+}
+
+function membershipConfig(
+  flags: FlagValues<typeof FLAGS>,
+  env: Readonly<Record<string, string | undefined>>,
+): Result<MembershipConfig, string> {
+  const address = flags['bind-addr'] || env['POD_IP'] || '0.0.0.0'
+  if (!parseIp(address).ok) return err(`--bind-addr: "${address}" is no IP address`)
+  const dir = flags['membership-key-dir']
+  const text = env['MEMBER_LIST_SECRET'] ?? ''
+  return ok({
+    bind: { address, port: flags['bind-port'] },
+    timing: TIMING_PROFILES[flags['failover-profile']],
+    key: dir !== '' ? { dir } : text !== '' ? { text } : undefined,
+  })
 }

@@ -14,12 +14,17 @@ t.test("the original's command line is accepted; what has no meaning now is said
   t.equal(config.nodeName, 'n1')
   t.equal(config.namespace, 'elb')
   t.match(config.metrics, { port: 50053 })
-  for (const flag of ['api-hosts', 'enable-keepalived-vip', 'bind-addr', 'bind-port', 'secret', 'v', 'log-path', 'keepalived-args']) {
+  for (const flag of ['api-hosts', 'enable-keepalived-vip', 'secret', 'v', 'log-path', 'keepalived-args']) {
     t.ok(
       config.warnings.some((warning) => warning.includes(`--${flag}`)),
       `a warning names --${flag}`,
     )
   }
+  t.same(config.membership.bind, { address: '0.0.0.0', port: 7946 })
+  t.notOk(
+    config.warnings.some((warning) => warning.includes('--bind')),
+    'where the speakers hear one another has a meaning',
+  )
 })
 
 t.test('defaults of the contract', async (t) => {
@@ -28,6 +33,24 @@ t.test('defaults of the contract', async (t) => {
   t.equal(asked.value.config.flags['enable-layer2'], false)
   t.equal(asked.value.config.namespace, 'openelb-system')
   t.same(asked.value.config.warnings, [])
+  t.same(asked.value.config.announcementTimes, { delaysMs: [0, 1000, 2000, 4000], repeatMs: undefined })
+  t.match(asked.value.config.membership, { bind: { address: '0.0.0.0', port: 7946 }, timing: { deadMs: 350 }, key: undefined })
+})
+
+t.test('where the speakers hear one another, how soon, and by which key', async (t) => {
+  const membership = (argv: readonly string[], env: Record<string, string> = {}) => {
+    const asked = read(argv, { ...ENV, ...env })
+    return asked.ok && asked.value.kind === 'run' ? asked.value.config.membership : asked
+  }
+  t.match(membership([], { POD_IP: '10.0.0.7' }), { bind: { address: '10.0.0.7', port: 7946 } })
+  t.match(membership(['--bind-addr=fd00::1', '--bind-port=7947'], { POD_IP: '10.0.0.7' }), { bind: { address: 'fd00::1', port: 7947 } })
+  t.match(membership(['--failover-profile=fast']), { timing: { deadMs: 150 } })
+  t.same(Reflect.get(membership([], { MEMBER_LIST_SECRET: 'x' }), 'key'), { text: 'x' })
+  t.same(Reflect.get(membership(['--membership-key-dir=/k'], { MEMBER_LIST_SECRET: 'x' }), 'key'), { dir: '/k' }, 'the flag wins')
+  t.match(membership(['--bind-addr=eth0']), { ok: false, error: /--bind-addr.*eth0/ })
+  t.match(membership(['--failover-profile=never']), { ok: false, error: /--failover-profile/ })
+  t.match(membership(['--rebalance=fast']), { ok: false, error: /--rebalance/ })
+  t.match(membership(['--gratuitous=1s']), { ok: false, error: /--gratuitous.*"1s"/ })
 })
 
 t.test('the flag beats the environment; no name at all is refused', async (t) => {
