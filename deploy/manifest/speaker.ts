@@ -1,4 +1,4 @@
-import { COMPONENT, PORT, SPEAKER_NAME } from '../../src/api/names.ts'
+import { COMPONENT, MEMBERLIST_SECRET, PORT, SPEAKER_NAME } from '../../src/api/names.ts'
 import type { Installation, ManifestObject } from './installation.ts'
 import {
   CONTAINER_SECURITY,
@@ -13,6 +13,9 @@ import {
 } from './pod.ts'
 
 const LABELS = componentLabels(COMPONENT.speaker)
+
+/** Where the speakers' key is in the container. */
+const KEY_DIR = '/etc/openelb/memberlist'
 
 /**
  * Root without rights: NET_RAW opens packet sockets, and Kubernetes gives an added capability to user 0 only (a
@@ -49,6 +52,8 @@ export function speakerDaemonSet({ namespace, image }: Installation): ManifestOb
           tolerations: CONTROL_PLANE_TOLERATIONS,
           securityContext: { seccompProfile: { type: 'RuntimeDefault' } },
           containers: [speakerContainer(image)],
+          // Optional: a speaker starts before certgen has made the Secret, and sees the key when the kubelet brings it.
+          volumes: [{ name: MEMBERLIST_SECRET, secret: { secretName: MEMBERLIST_SECRET, optional: true, defaultMode: 0o400 } }],
         },
       },
     },
@@ -61,9 +66,14 @@ function speakerContainer(image: string): object {
     image,
     imagePullPolicy: PULL_POLICY,
     command: command('src/speaker'),
-    args: ['--enable-layer2=true', `--metrics-addr=:${PORT.speakerMetrics}`],
+    args: ['--enable-layer2=true', `--metrics-addr=:${PORT.speakerMetrics}`, `--membership-key-dir=${KEY_DIR}`],
     env: LOCATION_ENV,
-    ports: [{ name: 'metrics', containerPort: PORT.speakerMetrics, protocol: 'TCP' }],
+    ports: [
+      { name: 'metrics', containerPort: PORT.speakerMetrics, protocol: 'TCP' },
+      { name: 'membership-udp', containerPort: PORT.membership, hostPort: PORT.membership, protocol: 'UDP' },
+      { name: 'membership-tcp', containerPort: PORT.membership, hostPort: PORT.membership, protocol: 'TCP' },
+    ],
+    volumeMounts: [{ name: MEMBERLIST_SECRET, mountPath: KEY_DIR, readOnly: true }],
     ...probes(PORT.speakerMetrics),
     resources: resources({ cpu: '50m', memory: '160Mi', cpuLimit: '1', memoryLimit: '384Mi' }),
     securityContext: SECURITY,
