@@ -1,7 +1,7 @@
 import type { AddressClaimObject } from '../api/address-claim.ts'
 import { explainIneligibility } from '../policy/eligibility.ts'
 import type { Report } from './claim-status.ts'
-import { electionOrder, patienceMs } from './election.ts'
+import { electionOrder, PATIENCE_STEP_MS, patienceMs } from './election.ts'
 import { type ClusterFacts, type Electorate, reporters } from './facts.ts'
 import type { Ownership } from './ownership.ts'
 import { conditionReason, explainSilence, type Silence } from './silence.ts'
@@ -34,9 +34,11 @@ export function reportOf(
   if (!electorate.complete) return undefined
   const eligible = [...facts.nodes.keys()].filter((node) => electorate.eligibility(node).eligible)
   if (eligible.length === 0) return unannounced('NoEligibleNode', nobodyText(facts, electorate))
-  if (vacantForMs <= patienceMs(eligible.length, 'ffff')) return undefined
+  if (vacantForMs <= patienceMs(eligible.length, 'ffff', stepOf(facts))) return undefined
   return unannounced('NobodyAnswers', `${eligible.length} nodes may answer and none did; on one of them: ${explainSilence(reason)}`)
 }
+
+const stepOf = ({ membership }: ClusterFacts): number => PATIENCE_STEP_MS[membership === undefined ? 'readiness' : 'membership']
 
 /** Whether nobody owns the address and no condition says why yet: time alone may make it worth a report. */
 export function isUnreported(claim: AddressClaimObject, ownership: Ownership): boolean {

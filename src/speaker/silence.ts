@@ -10,39 +10,65 @@ export type Inability =
   | 'interface-down'
   | 'interface-loopback'
   | 'interface-without-arp'
+  | 'interface-is-port'
   | 'interface-without-ipv6'
+  | 'subnet-missing'
   | 'no-route'
   | 'address-is-local'
 
 /** Every reason for which this node says nothing about an address. Closed: it is a log field, a condition's reason and a metric label. */
-export type Silence = Inability | Ineligibility | 'owned-elsewhere' | 'first-choice-first' | 'leaving' | 'facts-incomplete'
+export type Silence =
+  | Inability
+  | Ineligibility
+  | 'owned-elsewhere'
+  | 'owner-unheard'
+  | 'first-choice-first'
+  | 'leaving'
+  | 'facts-incomplete'
+  | 'membership-unsettled'
+  | 'no-quorum'
+  | 'challenged'
 
-const SENTENCES: Readonly<Record<Exclude<Silence, Ineligibility>, string>> = {
+/** Why an address changes hands; kept in the claim's history as the end of the previous ownership. */
+export type Departure = Ineligibility | Inability | 'released' | 'moved' | 'rebalanced'
+
+const SENTENCES: Readonly<Record<Exclude<Silence | Departure, Ineligibility>, string>> = {
   'protocol-not-served': 'this version announces by layer2 only; bgp and vip are not served yet',
   'layer2-off': 'the speaker runs without --enable-layer2',
   'bad-claim': 'the address or the interface of the claim cannot be read',
-  'bad-interface': 'spec.interface is neither an interface name nor can_reach:<address>',
-  'interface-missing': 'the interface does not exist on this node',
+  'bad-interface': 'the interface of the claim is neither a name, nor a pattern such as eth*, nor can_reach:<address>',
+  'interface-missing': 'no such interface exists on this node',
   'interface-down': 'the interface is down or has no carrier',
   'interface-loopback': 'the interface is the loopback interface',
   'interface-without-arp': 'the interface has no Ethernet address or does not speak ARP',
+  'interface-is-port': 'the interface is a port of a bridge, bond or team, which sees the frames in its place: name that one',
   'interface-without-ipv6': 'the interface has IPv6 switched off',
+  'subnet-missing':
+    'no subnet of the interface contains the address: add an address of that network to the interface, name another interface, or run the speakers with --layer2-subnet-check=false',
   'no-route': 'no route leads to the address of can_reach, or it is an address of this node itself',
   'address-is-local': 'the address is configured on this node itself, so the kernel answers for it',
   'owned-elsewhere': 'another node owns the address',
+  'owner-unheard':
+    'the owner is recorded and this speaker has never heard it, so its silence proves nothing; is port 7946 (TCP, UDP) open?',
   'first-choice-first': 'a node that stands before this one in the queue may still take it',
   leaving: 'this speaker is shutting down',
   'facts-incomplete': 'the Service, or its endpoints, are not known yet',
+  'membership-unsettled': 'the other speakers have not all been heard yet',
+  'no-quorum': 'no more than half of the speakers are heard here, so nothing is taken over; is port 7946 (TCP, UDP) open?',
+  challenged: 'another host says that it has the address, and too few speakers are heard to know better',
+  released: 'its owner gave it up',
+  moved: 'an administrator moved it',
+  rebalanced: 'it moved so that the addresses are spread evenly',
 }
 
-const isOwn = (silence: Silence): silence is Exclude<Silence, Ineligibility> => silence in SENTENCES
+const isOwn = (reason: Silence | Departure): reason is Exclude<Silence | Departure, Ineligibility> => reason in SENTENCES
 
 /** The sentence for a reason, without a full stop. */
-export function explainSilence(silence: Silence): string {
-  return isOwn(silence) ? SENTENCES[silence] : explainIneligibility(silence)
+export function explainSilence(reason: Silence | Departure): string {
+  return isOwn(reason) ? SENTENCES[reason] : explainIneligibility(reason)
 }
 
 /** The reason as conditions write it: `interface-down` becomes `InterfaceDown`. */
-export function conditionReason(silence: Silence): string {
-  return silence.replaceAll(/(?:^|-)([a-z])/g, (_, letter: string) => letter.toUpperCase())
+export function conditionReason(reason: Silence | Departure): string {
+  return reason.replaceAll(/(?:^|-)([a-z])/g, (_, letter: string) => letter.toUpperCase())
 }
