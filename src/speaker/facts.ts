@@ -1,6 +1,8 @@
 import type { AddressClaimObject, Holder } from '../api/address-claim.ts'
 import type { EndpointSliceObject, NodeObject, PodObject, ServiceObject } from '../api/core-objects.ts'
-import { type Eligibility, nodeEligibility } from '../policy/eligibility.ts'
+import { type Eligibility, nodeEligibility, type SpeakerSigns } from '../policy/eligibility.ts'
+import { ANY_NODE, type NodeChoice, type NodeStanding, nodeStanding } from '../policy/node-choice.ts'
+import type { MembershipFacts } from './membership/facts.ts'
 
 /** What every speaker sees of the cluster. All of them must build the same from the same objects: the election depends on it. */
 export interface ClusterFacts {
@@ -9,6 +11,12 @@ export interface ClusterFacts {
   readonly nodeNames: readonly string[]
   /** The speakers' Pods by the node that they are bound to. */
   readonly speakerPods: ReadonlyMap<string, readonly PodObject[]>
+  /** What the Eips say about nodes, by their names; an Eip that is gone says nothing. The same objects for as long as they are the same. */
+  readonly nodeChoices: ReadonlyMap<string, NodeChoice>
+  /** What the speakers hear of one another; absent where they have no key for it, and then their Pods' readiness stands for it. */
+  readonly membership?: MembershipFacts
+  /** --avoid-cordoned. The default is false. */
+  readonly avoidCordoned?: boolean
   /** Undefined when the Service is not known: not seen yet, or gone, and then its claim is about to be released. */
   trafficPolicy(service: string): 'Cluster' | 'Local' | undefined
   /** The nodes with a ready serving endpoint of a Service; undefined while the endpoints are not known at all. */
@@ -63,6 +71,27 @@ export function endpointNodesOf(slices: Iterable<SliceFacts>): ReadonlyMap<strin
 
 const serviceKey = ({ namespace, name }: Pick<Holder, 'namespace' | 'name'>): string => `${namespace}/${name}`
 
+/** By the choice of an Eip and by the Node; a changed one is another object. */
+const standings = new WeakMap<NodeChoice, WeakMap<NodeObject, NodeStanding>>()
+
+const NO_PREFERENCE: NodeStanding = { selected: true, weight: 0 }
+
+/** How a node stands to the choice of an Eip, computed once per pair of objects: very many claims ask for few Eips and nodes. */
+function standingOf(choice: NodeChoice, node: NodeObject | undefined): NodeStanding {
+  if (choice === ANY_NODE || node === undefined) return NO_PREFERENCE
+  const known = standings.get(choice) ?? new WeakMap<NodeObject, NodeStanding>()
+  standings.set(choice, known)
+  const standing = known.get(node) ?? nodeStanding(choice, node.metadata.labels ?? {})
+  known.set(node, standing)
+  return standing
+}
+
+const UNHEARD: SpeakerSigns = { alive: false, serving: false, leaving: false }
+
+/** Undefined without membership. A speaker that membership does not know yet has not been heard. */
+const signsOf = ({ membership }: ClusterFacts, node: string): SpeakerSigns | undefined =>
+  membership === undefined ? undefined : (membership.members.get(node) ?? UNHEARD)
+
 /**
  * Which nodes may own the address of one claim. `complete` is false while a holder's Service is not known, or its policy is Local and
  * the endpoints are not read: nobody takes the address then, and its owner stays.
@@ -70,6 +99,8 @@ const serviceKey = ({ namespace, name }: Pick<Holder, 'namespace' | 'name'>): st
 export interface Electorate {
   readonly complete: boolean
   eligibility(node: string): Eligibility
+  /** How much the Eip prefers the node: 0, or the sum of the weights of spec.preferredNodes that fit. The highest goes first. */
+  weightOf(node: string): number
 }
 
 /** Every Service with policy Local that shares the address needs an endpoint on the node. */
@@ -77,14 +108,21 @@ export function electorateOf(claim: AddressClaimObject, facts: ClusterFacts): El
   const services = claim.spec.holders.map(serviceKey)
   const policies = services.map((service) => facts.trafficPolicy(service))
   const required = services.filter((_, at) => policies[at] === 'Local').map((service) => facts.endpointNodes(service))
+  const choice = facts.nodeChoices.get(claim.spec.eip) ?? ANY_NODE
   return {
     complete: !policies.includes(undefined) && !required.includes(undefined),
-    eligibility: (name) =>
-      nodeEligibility({
-        node: facts.nodes.get(name),
+    eligibility: (name) => {
+      const node = facts.nodes.get(name)
+      return nodeEligibility({
+        node,
         speakerPods: facts.speakerPods.get(name) ?? [],
+        member: signsOf(facts, name),
+        selected: standingOf(choice, node).selected,
+        avoidCordoned: facts.avoidCordoned ?? false,
         endpoints: required.length === 0 ? 'any' : required.every((nodes) => nodes?.has(name)) ? 'ready-here' : 'none-here',
-      }),
+      })
+    },
+    weightOf: (name) => standingOf(choice, facts.nodes.get(name)).weight,
   }
 }
 
@@ -93,7 +131,11 @@ const isTrue = (conditions: readonly { readonly type: string; readonly status: s
 
 /** The nodes whose speaker is up, whether or not it may own anything: one of them writes down what nobody else does. */
 export function reporters(facts: ClusterFacts): readonly string[] {
-  return [...facts.speakerPods]
-    .filter(([, pods]) => pods.some((pod) => pod.metadata.deletionTimestamp === undefined && isTrue(pod.status?.conditions, 'Ready')))
-    .map(([node]) => node)
+  return [...facts.speakerPods].filter(([node, pods]) => isUp(pods, signsOf(facts, node))).map(([node]) => node)
+}
+
+function isUp(pods: readonly PodObject[], signs: SpeakerSigns | undefined): boolean {
+  const staying = pods.filter((pod) => pod.metadata.deletionTimestamp === undefined)
+  if (signs !== undefined) return staying.length > 0 && signs.alive && signs.serving && !signs.leaving
+  return staying.some((pod) => isTrue(pod.status?.conditions, 'Ready'))
 }

@@ -1,5 +1,5 @@
 import type { AddressClaimObject } from '../../api/address-claim.ts'
-import type { EndpointSliceObject, NodeObject, PodObject, ServiceObject } from '../../api/core-objects.ts'
+import type { EndpointSliceObject, ServiceObject } from '../../api/core-objects.ts'
 import { APP_LABEL, APP_LABEL_VALUE, COMPONENT, COMPONENT_LABEL } from '../../api/names.ts'
 import type { ApiClient } from '../../kube/client.ts'
 import { createInformer, type Informer, type RawObject } from '../../kube/informer.ts'
@@ -8,7 +8,8 @@ import type { Clock } from '../../runtime/clock.ts'
 import type { Check } from '../../runtime/health.ts'
 import type { Logger } from '../../runtime/logger.ts'
 import type { Metrics } from '../../runtime/metrics.ts'
-import { type ClusterFacts, endpointNodesOf, type ServiceFacts, serviceFacts, sliceFacts } from '../facts.ts'
+import { type ClusterFacts, endpointNodesOf, serviceFacts, sliceFacts } from '../facts.ts'
+import { projectEip, projectNode, projectPod } from '../projection.ts'
 
 /** The speaker's view of the API server: what it watches, as facts. */
 export interface ClusterWatch {
@@ -62,17 +63,21 @@ function createInformers({ client, logger, clock, metrics, namespace }: Options)
     claims: make(ADDRESS_CLAIMS, (raw) => raw as unknown as AddressClaimObject),
     nodes: make(NODES, projectNode),
     pods: make(PODS, projectPod, { namespace, ...MANAGED_ONLY }),
-    services: make(SERVICES, projectService),
-    eips: make(EIPS, ({ metadata: { name, uid } }) => ({ metadata: { name, uid } })),
+    services: make(SERVICES, (raw) => serviceFacts(raw as unknown as ServiceObject)),
+    eips: make(EIPS, projectEip),
     slices: make(ENDPOINT_SLICES, (raw) => sliceFacts(raw as unknown as EndpointSliceObject)),
   }
 }
 
 /** Facts from what the informers hold now; what takes a walk over all objects is computed once per change. */
-function deriveFacts({ nodes, pods, services, slices }: ReturnType<typeof createInformers>, onChange: () => void): () => ClusterFacts {
+function deriveFacts(
+  { nodes, pods, services, eips, slices }: ReturnType<typeof createInformers>,
+  onChange: () => void,
+): () => ClusterFacts {
   const nodesByName = remembered(() => new Map([...nodes.values()].map((node) => [node.metadata.name, node])))
   const nodeNames = remembered((before?: readonly string[]) => sameNames(before, [...nodesByName.get().keys()]))
   const podsByNode = remembered(() => Map.groupBy(pods.values(), (pod) => pod.spec?.nodeName ?? ''))
+  const nodeChoices = remembered(() => new Map([...eips.values()].map(({ metadata, nodeChoice }) => [metadata.name, nodeChoice])))
   const endpoints = remembered(() => endpointNodesOf(slices.values()))
   let asked = false
   const endpointNodes = (service: string): ReadonlySet<string> | undefined => {
@@ -92,12 +97,14 @@ function deriveFacts({ nodes, pods, services, slices }: ReturnType<typeof create
     })
   follow(nodes, nodesByName, nodeNames)
   follow(pods, podsByNode)
+  follow(eips, nodeChoices)
   follow(slices, endpoints)
   follow(services)
   return () => ({
     nodes: nodesByName.get(),
     nodeNames: nodeNames.get(),
     speakerPods: podsByNode.get(),
+    nodeChoices: nodeChoices.get(),
     trafficPolicy: (service) => services.get(service)?.trafficPolicy,
     endpointNodes,
   })
@@ -130,34 +137,3 @@ function saysTheSame(before: unknown, after: unknown): boolean {
   const text = (object: unknown) => JSON.stringify(object, (name, value: unknown) => (name === 'resourceVersion' ? undefined : value))
   return before === after || text(before) === text(after)
 }
-
-const identity = ({ apiVersion, kind, metadata }: RawObject) => {
-  const { name, namespace, uid, resourceVersion, creationTimestamp, deletionTimestamp, labels } = metadata
-  return {
-    apiVersion,
-    kind,
-    metadata: {
-      name,
-      uid,
-      resourceVersion,
-      creationTimestamp,
-      ...(namespace === undefined ? {} : { namespace }),
-      ...(deletionTimestamp === undefined ? {} : { deletionTimestamp }),
-      ...(labels === undefined ? {} : { labels }),
-    },
-  }
-}
-
-function projectNode(raw: RawObject): NodeObject {
-  const { status } = raw as unknown as NodeObject
-  const ready = status?.conditions?.filter(({ type }) => type === 'Ready').map(({ type, status }) => ({ type, status })) ?? []
-  return { ...identity(raw), status: { conditions: ready } }
-}
-
-function projectPod(raw: RawObject): PodObject {
-  const { spec, status } = raw as unknown as PodObject
-  const ready = status?.conditions?.filter(({ type }) => type === 'Ready').map(({ type, status }) => ({ type, status })) ?? []
-  return { ...identity(raw), spec: spec?.nodeName === undefined ? {} : { nodeName: spec.nodeName }, status: { conditions: ready } }
-}
-
-const projectService = (raw: RawObject): ServiceFacts => serviceFacts(raw as unknown as ServiceObject)

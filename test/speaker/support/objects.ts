@@ -2,14 +2,19 @@
 import { parseIp } from '../../../src/addr/ip.ts'
 import type { AddressClaimObject, AddressClaimSpec, AddressClaimStatus } from '../../../src/api/address-claim.ts'
 import type { NodeObject, PodObject } from '../../../src/api/core-objects.ts'
+import type { NodeChoice } from '../../../src/policy/node-choice.ts'
 import type { ClusterFacts } from '../../../src/speaker/facts.ts'
 import type { HostFacts, NetworkInterface } from '../../../src/speaker/host.ts'
+import type { MembershipFacts } from '../../../src/speaker/membership/facts.ts'
 
 const meta = (name: string) => ({ name, uid: `uid-${name}`, resourceVersion: '1', creationTimestamp: '2026-01-01T00:00:00Z' })
 const ready = (is: boolean) => [{ type: 'Ready', status: is ? ('True' as const) : ('False' as const) }]
 
-export function nodeObject(name: string, over: { ready?: boolean; excluded?: boolean } = {}): NodeObject {
-  const labels = over.excluded === true ? { 'node.kubernetes.io/exclude-from-external-load-balancers': '' } : {}
+export function nodeObject(
+  name: string,
+  over: { ready?: boolean; excluded?: boolean; labels?: Readonly<Record<string, string>> } = {},
+): NodeObject {
+  const labels = { ...over.labels, ...(over.excluded === true && { 'node.kubernetes.io/exclude-from-external-load-balancers': '' }) }
   return { apiVersion: 'v1', kind: 'Node', metadata: { ...meta(name), labels }, status: { conditions: ready(over.ready ?? true) } }
 }
 
@@ -31,9 +36,14 @@ export interface ClusterShape {
   readonly leaving?: readonly string[]
   readonly speakerNotReady?: readonly string[]
   readonly noSpeaker?: readonly string[]
-  /** Services with policy Local: the nodes of their ready endpoints; undefined is "not read yet". */
+  /** By the name of the Eip. */
+  readonly nodeChoices?: Readonly<Record<string, NodeChoice>>
+  /** The labels of nodes that have some. */
+  readonly labels?: Readonly<Record<string, Readonly<Record<string, string>>>>
+  readonly membership?: MembershipFacts
   /** Services that are not known. */
   readonly unknown?: readonly string[]
+  /** Services with policy Local: the nodes of their ready endpoints; undefined is "not read yet". */
   readonly local?: Readonly<Record<string, readonly string[] | undefined>>
 }
 
@@ -42,8 +52,13 @@ export function clusterFacts(shape: ClusterShape): ClusterFacts {
   return {
     nodeNames: shape.nodes,
     nodes: new Map(
-      shape.nodes.map((node) => [node, nodeObject(node, { ready: !has(shape.notReady, node), excluded: has(shape.excluded, node) })]),
+      shape.nodes.map((node) => [
+        node,
+        nodeObject(node, { ready: !has(shape.notReady, node), excluded: has(shape.excluded, node), labels: shape.labels?.[node] ?? {} }),
+      ]),
     ),
+    nodeChoices: new Map(Object.entries(shape.nodeChoices ?? {})),
+    ...(shape.membership !== undefined && { membership: shape.membership }),
     speakerPods: new Map(
       shape.nodes
         .filter((node) => !has(shape.noSpeaker, node))

@@ -1,0 +1,73 @@
+/** What the speaker keeps in memory of each Node, Pod and Eip that it watches; what it does not keep wakes nobody when it changes. */
+import type { NodeObject, ObjectMeta, PodObject } from '../api/core-objects.ts'
+import type { EipObject } from '../api/eip.ts'
+import { LAYER2_NODE } from '../api/service-annotations.ts'
+import type { RawObject } from '../kube/object-store.ts'
+import { OUT_OF_SERVICE_TAINT } from '../policy/eligibility.ts'
+import { type NodeChoice, nodeChoiceOf } from '../policy/node-choice.ts'
+
+/** What is kept of an Eip. */
+export interface EipFacts {
+  readonly metadata: { readonly name: string; readonly uid: string }
+  readonly nodeChoice: NodeChoice
+}
+
+/** An Eip of OpenELB may have no spec at all. */
+export function projectEip(raw: RawObject): EipFacts {
+  const { metadata, spec } = raw as RawObject & Partial<EipObject>
+  return { metadata: { name: metadata.name, uid: metadata.uid }, nodeChoice: nodeChoiceOf(spec ?? {}) }
+}
+
+const NODE_CONDITIONS: readonly string[] = ['Ready', 'NetworkUnavailable']
+
+/** Every label: an Eip may select by any of them. */
+export function projectNode(raw: RawObject): NodeObject {
+  const { spec, status } = raw as RawObject & NodeObject
+  const taints = (spec?.taints ?? []).filter(({ key }) => key === OUT_OF_SERVICE_TAINT)
+  return {
+    apiVersion: raw.apiVersion,
+    kind: raw.kind,
+    metadata: leanMeta(raw.metadata, LAYER2_NODE),
+    spec: {
+      ...(spec?.unschedulable === true && { unschedulable: true }),
+      ...(taints.length > 0 && { taints: taints.map(({ key, effect }) => ({ key, effect })) }),
+    },
+    status: { conditions: conditionsOf(status?.conditions, NODE_CONDITIONS) },
+  }
+}
+
+/** Where the speaker of a node is found (`podIP`), and whether it is there. */
+export function projectPod(raw: RawObject): PodObject {
+  const { spec, status } = raw as RawObject & PodObject
+  return {
+    apiVersion: raw.apiVersion,
+    kind: raw.kind,
+    metadata: leanMeta(raw.metadata),
+    spec: spec?.nodeName === undefined ? {} : { nodeName: spec.nodeName },
+    status: {
+      ...(status?.phase !== undefined && { phase: status.phase }),
+      ...(status?.podIP !== undefined && { podIP: status.podIP }),
+      conditions: conditionsOf(status?.conditions, ['Ready']),
+    },
+  }
+}
+
+type ConditionState = { readonly type: string; readonly status: 'True' | 'False' | 'Unknown' }
+
+const conditionsOf = (conditions: readonly ConditionState[] | undefined, kept: readonly string[]): readonly ConditionState[] =>
+  (conditions ?? []).filter(({ type }) => kept.includes(type)).map(({ type, status }) => ({ type, status }))
+
+function leanMeta(meta: ObjectMeta, annotation?: string): ObjectMeta {
+  const { name, namespace, uid, resourceVersion, creationTimestamp, deletionTimestamp, labels, annotations } = meta
+  const kept = annotation === undefined ? undefined : annotations?.[annotation]
+  return {
+    name,
+    uid,
+    resourceVersion,
+    creationTimestamp,
+    ...(namespace !== undefined && { namespace }),
+    ...(deletionTimestamp !== undefined && { deletionTimestamp }),
+    ...(labels !== undefined && { labels }),
+    ...(annotation !== undefined && kept !== undefined && { annotations: { [annotation]: kept } }),
+  }
+}
