@@ -16,12 +16,12 @@ import { ipOf } from './objects.ts'
 export const OWN = 'openelb-system'
 const INSTALLATION = { namespace: OWN, image: 'none', version: '0.0.0' }
 
-export interface Layer2World {
+/** The cluster of a test of speakers, without anybody who looks at the wire. */
+export interface SpeakerWorld {
   readonly cluster: Cluster
   readonly api: ApiClient
   /** Of the speaker's ServiceAccount. */
   readonly kubeconfig: string
-  readonly client: ArpHost
   /** MAC address of each node's eth0. */
   readonly macs: ReadonlyMap<string, string>
   claim(address: string, spec?: Partial<AddressClaimSpec>): Promise<void>
@@ -36,8 +36,25 @@ export interface Layer2World {
   close(): Promise<void>
 }
 
-export async function buildWorld(): Promise<Layer2World> {
-  const cluster = await startControlPlane({ nodes: 3 })
+export interface Layer2World extends SpeakerWorld {
+  readonly client: ArpHost
+}
+
+export async function buildWorld(options: { readonly dualStack?: boolean } = {}): Promise<Layer2World> {
+  const world = await buildSpeakerWorld(options)
+  const client = await startArpHost(world.cluster.client)
+  return {
+    ...world,
+    client,
+    async close() {
+      await client.close()
+      await world.close()
+    },
+  }
+}
+
+export async function buildSpeakerWorld({ dualStack = false }: { readonly dualStack?: boolean } = {}): Promise<SpeakerWorld> {
+  const cluster = await startControlPlane({ nodes: 3, dualStack })
   try {
     return await install(cluster)
   } catch (error) {
@@ -46,27 +63,25 @@ export async function buildWorld(): Promise<Layer2World> {
   }
 }
 
-async function install(cluster: Cluster): Promise<Layer2World> {
+async function install(cluster: Cluster): Promise<SpeakerWorld> {
   await cluster.kubectl(['apply', '--server-side', '-f', fileURLToPath(new URL('../../../deploy/crds', import.meta.url))])
   await kindsServed(cluster)
   const account = { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: SPEAKER_NAME, namespace: OWN } }
   const items = [{ apiVersion: 'v1', kind: 'Namespace', metadata: { name: OWN } }, account, ...rbacObjects(INSTALLATION, SPEAKER_RIGHTS)]
   await cluster.kubectl(['apply', '-f', '-'], { input: JSON.stringify({ apiVersion: 'v1', kind: 'List', items }) })
   const api = createApiClient({ kubeconfigPath: cluster.kubeconfig, userAgent: 'test', logger: silentLogger })
-  const setReady = (node: string, ready: boolean) => markPod(api, node, ready)
+  const setReady = (node: string, ready: boolean) => markPod(api, cluster.node(node), ready)
   for (const { name } of cluster.nodes) {
     await createNode(api, name)
     await createSpeakerPod(api, name)
     await setReady(name, true)
   }
   const macs = new Map(await Promise.all(cluster.nodes.map(async (node) => [node.name, await macOf(node)] as const)))
-  const client = await startArpHost(cluster.client)
   const until = waitFor(api)
   return {
     cluster,
     api,
     kubeconfig: await cluster.serviceAccountKubeconfig(OWN, SPEAKER_NAME),
-    client,
     macs,
     setReady,
     until,
@@ -78,7 +93,6 @@ async function install(cluster: Cluster): Promise<Layer2World> {
       return all.filter(({ involvedObject }) => involvedObject.name === name).map(({ reason, message }) => `${reason} ${message}`)
     },
     async close() {
-      await client.close()
       api.close()
       await cluster.down()
     },
@@ -132,6 +146,7 @@ export async function createSpeakerPod(api: ApiClient, node: string): Promise<vo
     metadata: { name: `openelb-speaker-${node}`, namespace: OWN, labels: { app: 'openelb', component: 'speaker' } },
     spec: {
       nodeName: node,
+      hostNetwork: true,
       serviceAccountName: SPEAKER_NAME,
       automountServiceAccountToken: false,
       terminationGracePeriodSeconds: 600,
@@ -140,9 +155,12 @@ export async function createSpeakerPod(api: ApiClient, node: string): Promise<vo
   })
 }
 
-async function markPod(api: ApiClient, node: string, ready: boolean): Promise<void> {
-  const ref = { name: `openelb-speaker-${node}`, namespace: OWN }
-  await patchObject(api, PODS, ref, readyCondition(ready), { type: 'merge', subresource: 'status' })
+/** What a kubelet says of a Pod with hostNetwork whose container runs, and is ready or not. */
+async function markPod(api: ApiClient, { name, ip }: LabNode, ready: boolean): Promise<void> {
+  const ref = { name: `openelb-speaker-${name}`, namespace: OWN }
+  const addresses = { hostIP: ip, podIP: ip, hostIPs: [{ ip }], podIPs: [{ ip }] }
+  const body = { status: { ...readyCondition(ready).status, phase: 'Running', ...addresses } }
+  await patchObject(api, PODS, ref, body, { type: 'merge', subresource: 'status' })
 }
 
 async function macOf(node: LabNode): Promise<string> {

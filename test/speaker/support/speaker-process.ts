@@ -13,18 +13,25 @@ interface LogLine {
 }
 
 export interface SpeakerProcess extends LineProcess<LogLine> {
-  page(path: '/readyz' | '/healthz' | '/metrics'): Promise<{ readonly status: number; readonly text: string }>
+  page(path: '/readyz' | '/healthz' | '/metrics' | '/report'): Promise<{ readonly status: number; readonly text: string }>
   said(message: string, timeoutMs?: number): Promise<LogLine>
 }
 
 /** Root with NET_RAW and no other capability, as in the Pod. */
 const RIGHTS = ['setpriv', '--bounding-set=-all,+net_raw', '--inh-caps=-all', '--no-new-privs']
 
-/** Starts a speaker on a node and waits until it has read the cluster. */
+/** The key of the speakers of a test; each lab's network is its own. */
+export const MEMBERSHIP_KEY = 'a key that is no default, for the speakers of a test'
+
+/**
+ * Starts a speaker on a node and waits until it has read the cluster. `env` is laid over the environment that the manifest gives; without
+ * MEMBER_LIST_SECRET the speakers do not hear one another.
+ */
 export async function startSpeaker(
   node: LabNode,
   kubeconfig: string,
   flags: readonly string[] = ['--enable-layer2'],
+  env: Readonly<Record<string, string>> = {},
 ): Promise<SpeakerProcess> {
   const argv = [
     ...node.enter,
@@ -40,6 +47,9 @@ export async function startSpeaker(
     NODE_NAME: node.name,
     OPENELB_NAMESPACE: 'openelb-system',
     POD_NAME: `openelb-speaker-${node.name}`,
+    POD_IP: node.ip,
+    MEMBER_LIST_SECRET: MEMBERSHIP_KEY,
+    ...env,
   })
   const said = (message: string, timeoutMs?: number) => lines.next(`"${message}" of ${node.name}`, ({ msg }) => msg === message, timeoutMs)
   await said('the cluster is read')
