@@ -87,6 +87,7 @@ const MAY_PASS: ReadonlySet<Inability> = new Set([
   'interface-missing',
   'interface-without-arp',
   'interface-without-ipv6',
+  'no-raw-socket',
   'no-route',
 ])
 /** How long an owner's link may be away before it gives its addresses up: longer where that costs a write and others wait for the API. */

@@ -13,6 +13,7 @@ export type Inability =
   | 'interface-is-port'
   | 'interface-without-ipv6'
   | 'subnet-missing'
+  | 'no-raw-socket'
   | 'no-route'
   | 'address-is-local'
 
@@ -45,6 +46,7 @@ const SENTENCES: Readonly<Record<Exclude<Silence | Departure, Ineligibility>, st
   'interface-without-ipv6': 'the interface has IPv6 switched off',
   'subnet-missing':
     'no subnet of the interface contains the address: add an address of that network to the interface, name another interface, or run the speakers with --layer2-subnet-check=false',
+  'no-raw-socket': 'the raw socket on the interface does not open, or failed; it is tried again',
   'no-route': 'no route leads to the address of can_reach, or it is an address of this node itself',
   'address-is-local': 'the address is configured on this node itself, so the kernel answers for it',
   'owned-elsewhere': 'another node owns the address',

@@ -37,6 +37,7 @@ const ALL: Readonly<Record<Silence, true>> = {
   'interface-is-port': true,
   'interface-without-ipv6': true,
   'subnet-missing': true,
+  'no-raw-socket': true,
   'no-route': true,
   'address-is-local': true,
 }
