@@ -43,12 +43,30 @@ t.test('the same for every node that computes it, and a leaver moves only what w
 })
 
 t.test('patience: the first does not wait; the others in turn, never two ranks at once', async (t) => {
-  t.equal(patienceMs(0, 'ffff'), 0)
-  t.equal(patienceMs(-1, 'ffff'), 0)
+  for (const stepMs of Object.values(PATIENCE_STEP_MS)) {
+    t.equal(patienceMs(0, 'ffff', stepMs), 0)
+    t.equal(patienceMs(-1, 'ffff', stepMs), 0)
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 50 }), names, addresses, (rank, [node = ''], address) => {
+        const waitMs = patienceMs(rank, electionScore(node, address), stepMs)
+        assert(waitMs >= rank * stepMs && waitMs < (rank + 0.25) * stepMs)
+      }),
+    )
+  }
+})
+
+t.test('weights come first, and then the order is the same as without', async (t) => {
+  const weights: Readonly<Record<string, number>> = { n2: 100, n1: 5 }
+  t.same(
+    electionOrder(['n1', 'n2', 'n3', 'n4'], '10.251.0.240', (node) => weights[node] ?? 0),
+    ['n2', 'n1', ...electionOrder(['n3', 'n4'], '10.251.0.240')],
+  )
   fc.assert(
-    fc.property(fc.integer({ min: 1, max: 50 }), names, addresses, (rank, [node = ''], address) => {
-      const waitMs = patienceMs(rank, electionScore(node, address))
-      assert(waitMs >= rank * PATIENCE_STEP_MS && waitMs < (rank + 1) * PATIENCE_STEP_MS - 1000)
+    fc.property(names, addresses, fc.nat(100), (nodes, address, weight) => {
+      assert.deepEqual(
+        electionOrder(nodes, address, () => weight),
+        electionOrder(nodes, address),
+      )
     }),
   )
 })
