@@ -91,7 +91,10 @@ function fromText(text: string): Reading {
 async function fromFiles(dir: string, nowMs: number): Promise<Reading> {
   const path = join(dir, KEY_FILE)
   try {
-    const [bytes, { mtimeMs }, before] = await Promise.all([readFile(path), stat(path), readPrevious(join(dir, PREVIOUS_FILE))])
+    // One after the other: of several failures it would be chance which one is told.
+    const bytes = await readFile(path)
+    const { mtimeMs } = await stat(path)
+    const before = await readPrevious(join(dir, PREVIOUS_FILE))
     const key = secretText(bytes)
     const defect = explainUnsound(key)
     if (defect !== undefined) return { problem: refused(`${path} ${defect}`) }
