@@ -31,6 +31,13 @@ export function parsePrefix(text: string): Result<Prefix, AddressError> {
   return ok({ family, base: value & ~hostMask(family, length), length })
 }
 
+/** The prefix of the given length that contains the address; without a length, the one of the address alone. Host bits are masked away. */
+export const prefixOf = ({ family, value }: Ip, length: number = FAMILY_BITS[family]): Prefix => ({
+  family,
+  base: value & ~hostMask(family, length),
+  length,
+})
+
 /** The canonical text, such as 192.0.2.0/24. */
 export const formatPrefix = (prefix: Prefix): string => `${formatIp({ family: prefix.family, value: prefix.base })}/${prefix.length}`
 

@@ -1,5 +1,6 @@
-import type { Ip } from '../addr/ip.ts'
-import type { NetlinkMessage } from '../wire/netlink.ts'
+import { FAMILY_BITS, type Ip } from '../addr/ip.ts'
+import { formatPrefix, type Prefix, parsePrefix, prefixContains, prefixOf } from '../addr/prefix.ts'
+import { type NetlinkMessage, ROUTE_TYPE } from '../wire/netlink.ts'
 
 /** What the kernel of this node says about its network. Gathered by io/, judged by the pure files. */
 
@@ -12,7 +13,11 @@ export interface NetworkInterface {
   readonly up: boolean
   readonly loopback: boolean
   readonly noArp: boolean
+  /** Something else gets the frames that it receives: it is a port of a bridge, bond or team. */
+  readonly isPort: boolean
   readonly addresses: readonly Ip[]
+  /** What is asked for on this link: the networks of its addresses and the routes without a gateway. None of them is link-local. */
+  readonly subnets: readonly Prefix[]
 }
 
 /** Where the kernel would send a packet to one address. */
@@ -29,18 +34,53 @@ export interface HostFacts {
   readonly linkUps: ReadonlyMap<number, number>
 }
 
-/** The interfaces that a dump of links and a dump of addresses describe, by index. */
+/** Links of these kinds take the frames of their ports. A port of a VRF keeps its own. */
+const FRAME_TAKERS: readonly string[] = ['bridge', 'bond', 'team', 'openvswitch']
+
+/** The interfaces that dumps of links, addresses and routes describe, by index. */
 export function interfacesOf(messages: readonly NetlinkMessage[]): readonly NetworkInterface[] {
   const addresses = Map.groupBy(
-    messages.filter((message) => message.kind === 'address' && !message.removed),
-    (message) => (message.kind === 'address' ? message.interfaceIndex : 0),
+    messages.flatMap((message) => (message.kind === 'address' && !message.removed ? [message] : [])),
+    ({ interfaceIndex }) => interfaceIndex,
+  )
+  const routes = Map.groupBy(
+    messages.flatMap((message) => (message.kind === 'route' && message.type === ROUTE_TYPE.unicast && message.onLink ? [message] : [])),
+    ({ interfaceIndex }) => interfaceIndex,
   )
   return messages.flatMap((message) => {
     if (message.kind !== 'link' || message.removed) return []
-    const { index, name, mac, loopback, noArp } = message
-    const own = (addresses.get(index) ?? []).flatMap((one) => (one.kind === 'address' ? [one.ip] : []))
-    return [{ index, name, mac, up: message.up && message.carrier, loopback, noArp, addresses: own }]
+    const { index, name, mac, loopback, noArp, portOf } = message
+    const own = addresses.get(index) ?? []
+    return [
+      {
+        index,
+        name,
+        mac,
+        up: message.up && message.carrier,
+        loopback,
+        noArp,
+        isPort: portOf !== undefined && FRAME_TAKERS.includes(portOf),
+        addresses: own.map(({ ip }) => ip),
+        subnets: subnetsOf([
+          // An address that is its own network contains no other one; kube-ipvs0 can have very many.
+          ...own.flatMap(({ ip, prefixLength }) => (prefixLength < FAMILY_BITS[ip.family] ? [prefixOf(ip, prefixLength)] : [])),
+          ...(routes.get(index) ?? []).flatMap(({ destination }) => (destination === undefined ? [] : [destination])),
+        ]),
+      },
+    ]
   })
+}
+
+const LINK_LOCAL: readonly Prefix[] = ['169.254.0.0/16', 'fe80::/10'].flatMap((text) => {
+  const prefix = parsePrefix(text)
+  return prefix.ok ? [prefix.value] : []
+})
+
+/** Each once: an address usually brings a route of its own. */
+function subnetsOf(prefixes: readonly Prefix[]): readonly Prefix[] {
+  const isWide = ({ family, base, length }: Prefix) =>
+    !LINK_LOCAL.some((local) => length >= local.length && prefixContains(local, { family, value: base }))
+  return [...new Map(prefixes.filter(isWide).map((prefix) => [formatPrefix(prefix), prefix])).values()]
 }
 
 /** Counts how often each link came up, from every state that the kernel reports. */

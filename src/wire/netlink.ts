@@ -1,4 +1,5 @@
-import { type Ip, ipFromBytes, ipToBytes } from '../addr/ip.ts'
+import { FAMILY_BITS, type Family, type Ip, ipFromBytes, ipToBytes } from '../addr/ip.ts'
+import { type Prefix, prefixOf } from '../addr/prefix.ts'
 import { err, ok, type Result } from '../result.ts'
 import type { CodecError } from './codec-error.ts'
 
@@ -12,8 +13,13 @@ export type NetlinkRequest =
   | { readonly kind: 'get-links' }
   | { readonly kind: 'get-addresses' }
   | { readonly kind: 'get-route'; readonly to: Ip }
+  /** The routes of the main table that one `protocol` (RTPROT_...) has set. A socket without strict checks gets all routes of the family. */
+  | { readonly kind: 'get-routes'; readonly family: Family; readonly protocol: number }
 
-/** One network interface. `mac` is undefined where the link has no 6-byte address; `carrier` is IFF_LOWER_UP. */
+/**
+ * One network interface. `mac` is undefined where the link has no 6-byte address; `carrier` is IFF_LOWER_UP. `portOf` is the kind of the
+ * link that it is a port of, such as `bridge`, `bond` or `vrf`; undefined where it is none.
+ */
 export interface NetlinkLink {
   readonly kind: 'link'
   readonly removed: boolean
@@ -24,6 +30,7 @@ export interface NetlinkLink {
   readonly carrier: boolean
   readonly loopback: boolean
   readonly noArp: boolean
+  readonly portOf: string | undefined
 }
 
 /** One address of an interface. */
@@ -35,11 +42,18 @@ export interface NetlinkAddress {
   readonly prefixLength: number
 }
 
-/** The kernel's choice for one destination. `type` is RTN_UNICAST (1), RTN_LOCAL (2), ... */
+/**
+ * The kernel's choice for one destination, or one entry of its table. `type` is RTN_UNICAST (1), RTN_LOCAL (2), ... `protocol` is who set it
+ * (RTPROT_...). `onLink`: the destination itself is asked for on the link, because the route has no gateway and no several next hops.
+ */
 export interface NetlinkRoute {
   readonly kind: 'route'
   readonly type: number
+  readonly protocol: number
   readonly interfaceIndex: number | undefined
+  readonly onLink: boolean
+  /** Undefined for a family that is neither IPv4 nor IPv6. */
+  readonly destination: Prefix | undefined
 }
 
 export type NetlinkMessage =
@@ -53,6 +67,10 @@ export type NetlinkMessage =
   | { readonly kind: 'other'; readonly type: number }
 
 export const ROUTE_TYPE = { unicast: 1, local: 2 } as const
+/** Who sets routes (linux/rtnetlink.h, RTPROT_...): the kernel itself, `ip route`, configuration, router advertisements, DHCP. */
+export const ROUTE_PROTOCOL = { kernel: 2, boot: 3, static: 4, ra: 9, dhcp: 16 } as const
+/** RT_TABLE_MAIN. */
+const MAIN_TABLE = 254
 
 const HEADER = 16
 const TYPE = {
@@ -70,7 +88,20 @@ const TYPE = {
 const FLAG = { request: 0x1, dump: 0x300 } as const
 const FAMILY = { IPv4: 2, IPv6: 10 } as const
 const LINK_FLAG = { up: 0x1, loopback: 0x8, noArp: 0x80, lowerUp: 0x10000 } as const
-const ATTRIBUTE = { linkAddress: 1, linkName: 3, address: 1, localAddress: 2, routeTo: 1, routeInterface: 4 } as const
+const ATTRIBUTE = {
+  linkAddress: 1,
+  linkName: 3,
+  linkInfo: 18,
+  /** Nested in linkInfo. */
+  portKind: 4,
+  address: 1,
+  localAddress: 2,
+  routeTo: 1,
+  routeInterface: 4,
+  routeGateway: 5,
+  routeMultipath: 9,
+  routeVia: 18,
+} as const
 
 const align = (length: number): number => (length + 3) & ~3
 const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
@@ -91,6 +122,11 @@ export function serializeNetlinkRequest(request: NetlinkRequest, sequence: numbe
       view.setUint16(14, ATTRIBUTE.routeTo, true)
       body.set(to, 16)
       return message(TYPE.getRoute, FLAG.request, sequence, body)
+    }
+    case 'get-routes': {
+      const body = new Uint8Array(12)
+      body.set([FAMILY[request.family], 0, 0, 0, MAIN_TABLE, request.protocol])
+      return message(TYPE.getRoute, FLAG.request | FLAG.dump, sequence, body)
     }
   }
 }
@@ -176,14 +212,24 @@ function parseLink(body: Uint8Array, at: number, removed: boolean): Result<Netli
     kind: 'link',
     removed,
     index: view.getInt32(4, true),
-    name: new TextDecoder('latin1').decode(name).replace(/\0.*$/s, ''),
+    name: textOf(name),
     mac: mac?.length === 6 ? mac : undefined,
     up: (flags & LINK_FLAG.up) !== 0,
     carrier: (flags & LINK_FLAG.lowerUp) !== 0,
     loopback: (flags & LINK_FLAG.loopback) !== 0,
     noArp: (flags & LINK_FLAG.noArp) !== 0,
+    portOf: portKindOf(attributes.value.get(ATTRIBUTE.linkInfo)),
   })
 }
+
+/** What cannot be read inside of the nested attributes is no reason to lose the link. */
+function portKindOf(linkInfo: Uint8Array | undefined): string | undefined {
+  const nested = linkInfo === undefined ? undefined : parseAttributes(linkInfo, 0, 0)
+  const kind = nested?.ok === true ? nested.value.get(ATTRIBUTE.portKind) : undefined
+  return kind === undefined ? undefined : textOf(kind)
+}
+
+const textOf = (bytes: Uint8Array): string => new TextDecoder('latin1').decode(bytes).replace(/\0.*$/s, '')
 
 function parseAddress(body: Uint8Array, at: number, type: number): Result<NetlinkMessage, CodecError> {
   const attributes = parseAttributes(body, 8, at)
@@ -206,10 +252,25 @@ function parseAddress(body: Uint8Array, at: number, type: number): Result<Netlin
 function parseRoute(body: Uint8Array, at: number): Result<NetlinkRoute, CodecError> {
   const attributes = parseAttributes(body, 12, at)
   if (!attributes.ok) return attributes
-  const out = attributes.value.get(ATTRIBUTE.routeInterface)
+  const { value } = attributes
+  const out = value.get(ATTRIBUTE.routeInterface)
   return ok({
     kind: 'route',
     type: viewOf(body).getUint8(7),
+    protocol: viewOf(body).getUint8(5),
     interfaceIndex: out?.length === 4 ? viewOf(out).getUint32(0, true) : undefined,
+    onLink: out !== undefined && ![ATTRIBUTE.routeGateway, ATTRIBUTE.routeMultipath, ATTRIBUTE.routeVia].some((one) => value.has(one)),
+    destination: destinationOf(body, value.get(ATTRIBUTE.routeTo)),
   })
+}
+
+/** A default route carries no destination. */
+function destinationOf(body: Uint8Array, to: Uint8Array | undefined): Prefix | undefined {
+  const view = viewOf(body)
+  const number = view.getUint8(0)
+  const family = number === FAMILY.IPv4 ? 'IPv4' : number === FAMILY.IPv6 ? 'IPv6' : undefined
+  const length = view.getUint8(1)
+  if (family === undefined || length > FAMILY_BITS[family]) return undefined
+  if (to === undefined) return length === 0 ? { family, base: 0n, length } : undefined
+  return to.length * 8 === FAMILY_BITS[family] ? prefixOf(ipFromBytes(to), length) : undefined
 }

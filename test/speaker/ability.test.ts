@@ -1,13 +1,31 @@
 import t from 'tap'
-import { abilityFor, routesNeeded } from '../../src/speaker/ability.ts'
+import { formatPrefix } from '../../src/addr/prefix.ts'
+import { abilityFor, type InterfaceRules, nodeAddressOf, routesNeeded } from '../../src/speaker/ability.ts'
 import { createLinkHistory, type HostFacts, interfacesOf, type Route } from '../../src/speaker/host.ts'
-import { parseInterfaceSpec } from '../../src/speaker/layer2/interface-spec.ts'
-import { claimObject, ETH0, hostFacts, ipOf } from './support/objects.ts'
+import { parseNodeAddress } from '../../src/speaker/layer2/interface-spec.ts'
+import { claimObject, ETH0, hostFacts, ipOf, nodeObject, prefixOfText } from './support/objects.ts'
 
 const LO = { ...ETH0, index: 1, name: 'lo', mac: new Uint8Array(6), loopback: true }
 const TUN0 = { ...ETH0, index: 7, name: 'tun0', mac: undefined, noArp: true }
 const ETH1 = { ...ETH0, index: 3, name: 'eth1', up: false }
 const WITH_IPV6 = { ...ETH0, addresses: [ipOf('fe80::1')] }
+const link = (index: number, name: string, subnets: readonly string[], addresses: readonly string[] = [], over: object = {}) => ({
+  ...ETH0,
+  index,
+  name,
+  subnets: subnets.map(prefixOfText),
+  addresses: addresses.map(ipOf),
+  ...over,
+})
+/** A node with two networks, a bond and its member, a bridge and its port. */
+const TWO_NETWORKS = hostFacts([
+  LO,
+  link(2, 'eth0', ['198.51.100.0/24', '2001:db8:1::/64'], ['198.51.100.5', 'fe80::2']),
+  link(3, 'eth1', ['10.251.0.0/24'], ['10.251.0.5']),
+  link(4, 'eth2', [], [], { isPort: true }),
+  link(5, 'bond0', ['203.0.113.0/24', '10.251.0.0/24'], ['203.0.113.5', 'fe80::5']),
+  link(6, 'eth3', ['10.251.0.0/24'], [], { up: false }),
+])
 const host = (routes: Readonly<Record<string, Route>> = {}): HostFacts => hostFacts([LO, ETH0, ETH1, TUN0], new Map(Object.entries(routes)))
 
 const table: readonly {
@@ -16,6 +34,7 @@ const table: readonly {
   readonly address?: string
   readonly host?: HostFacts
   readonly layer2?: boolean
+  readonly rules?: InterfaceRules
   /** The interface, or why not. */
   readonly want: string
 }[] = [
@@ -73,6 +92,75 @@ const table: readonly {
     host: hostFacts([{ ...LO, addresses: [ipOf('fd00::1')] }, WITH_IPV6]),
     want: 'address-is-local',
   },
+  { name: 'the first of a list that exists', claim: { interface: 'nosuch0,eth0,eth1' }, want: 'eth0' },
+  { name: 'the first of a list that is up', claim: { interface: 'eth1,eth0' }, want: 'eth0' },
+  { name: 'the one with the subnet', claim: { interface: 'eth0,eth1' }, host: TWO_NETWORKS, want: 'eth1' },
+  { name: 'of two with the subnet the first', claim: { interface: 'eth0,bond0,eth1' }, host: TWO_NETWORKS, want: 'bond0' },
+  { name: 'a pattern goes by index', claim: { interface: '*' }, host: TWO_NETWORKS, want: 'eth1' },
+  { name: 'a pattern after a name', claim: { interface: 'bond0,eth*' }, host: TWO_NETWORKS, want: 'bond0' },
+  { name: 'a pattern that fits nothing', claim: { interface: 'wl*' }, host: TWO_NETWORKS, want: 'interface-missing' },
+  {
+    name: 'the one that carries IPv6',
+    claim: { interface: 'eth1,bond0' },
+    address: 'fd00::9',
+    host: TWO_NETWORKS,
+    rules: { subnetCheck: false },
+    want: 'bond0',
+  },
+  { name: 'the subnet of IPv6', claim: { interface: 'eth?' }, address: '2001:db8:1::9', host: TWO_NETWORKS, want: 'eth0' },
+  { name: 'no subnet of IPv6', claim: { interface: 'bond0' }, address: '2001:db8:1::9', host: TWO_NETWORKS, want: 'subnet-missing' },
+  { name: 'no subnet', claim: { interface: 'eth0' }, host: TWO_NETWORKS, want: 'subnet-missing' },
+  { name: 'no subnet, unchecked', claim: { interface: 'eth0' }, host: TWO_NETWORKS, rules: { subnetCheck: false }, want: 'eth0' },
+  {
+    name: 'unchecked, the one with the subnet is still preferred',
+    claim: { interface: 'eth0,eth1' },
+    host: TWO_NETWORKS,
+    rules: { subnetCheck: false },
+    want: 'eth1',
+  },
+  { name: 'a port', claim: { interface: 'eth2' }, host: TWO_NETWORKS, want: 'interface-is-port' },
+  { name: 'the reason nearest to a cure', claim: { interface: 'nosuch0,lo,eth3,eth2' }, host: TWO_NETWORKS, want: 'interface-down' },
+  { name: 'one bad item spoils the list', claim: { interface: 'eth1,can_reach:x' }, host: TWO_NETWORKS, want: 'bad-interface' },
+  {
+    name: 'the node names its address',
+    claim: { interface: 'nosuch0' },
+    host: TWO_NETWORKS,
+    rules: { nodeAddress: '10.251.0.5' },
+    want: 'eth1',
+  },
+  {
+    name: 'the node names a prefix',
+    claim: { interface: 'eth0' },
+    host: TWO_NETWORKS,
+    rules: { nodeAddress: '203.0.113.0/24' },
+    want: 'bond0',
+  },
+  {
+    name: 'the Eip goes before the node',
+    claim: { interface: 'eth1' },
+    host: TWO_NETWORKS,
+    rules: { nodeAddress: '203.0.113.0/24' },
+    want: 'eth1',
+  },
+  {
+    name: 'the node names an address of another node',
+    claim: { interface: 'nosuch0' },
+    host: TWO_NETWORKS,
+    rules: { nodeAddress: '10.251.0.6' },
+    want: 'interface-missing',
+  },
+  {
+    name: 'what the node says cannot be read',
+    claim: { interface: 'nosuch0' },
+    host: TWO_NETWORKS,
+    rules: { nodeAddress: 'eth1' },
+    want: 'interface-missing',
+  },
+  {
+    name: 'kube-proxy in IPVS mode binds every address',
+    host: hostFacts([ETH0, link(9, 'kube-ipvs0', [], ['10.251.0.240'], { noArp: true })]),
+    want: 'eth0',
+  },
   { name: 'bgp', claim: { protocol: 'bgp' }, want: 'protocol-not-served' },
   { name: 'vip', claim: { protocol: 'vip' }, want: 'protocol-not-served' },
   { name: 'layer 2 off', layer2: false, want: 'layer2-off' },
@@ -81,39 +169,73 @@ const table: readonly {
 for (const row of table) {
   t.test(row.name, async (t) => {
     const { spec } = claimObject(row.address ?? '10.251.0.240', row.claim)
-    const ability = abilityFor(spec, row.host ?? host(), row.layer2 ?? true)
+    const ability = abilityFor(spec, row.host ?? host(), row.layer2 ?? true, row.rules)
     t.equal(ability.ok ? ability.value.interface.name : ability.error, row.want)
   })
 }
 
 t.test('a claim without an interface cannot be served', async (t) => {
-  t.same(parseInterfaceSpec(undefined), { ok: false, error: 'bad-interface' })
+  const { interface: _, ...spec } = claimObject('10.251.0.240').spec
+  t.same(abilityFor(spec, host(), true), { ok: false, error: 'bad-interface' })
+})
+
+t.test('the annotation of a node', async (t) => {
+  const read = (text: string) => {
+    const prefix = parseNodeAddress(text)
+    return prefix.ok ? formatPrefix(prefix.value) : prefix.error
+  }
+  t.equal(read('192.0.2.7'), '192.0.2.7/32')
+  t.equal(read('192.0.2.7/24'), '192.0.2.0/24')
+  t.equal(read('2001:db8::/64'), '2001:db8::/64')
+  t.match(read('eth0'), /; write an address of the node, or a prefix that contains one$/)
+  const annotations = { 'layer2.openelb.kubesphere.io/v1alpha1': '192.0.2.7' }
+  const node = nodeObject('n1')
+  t.equal(nodeAddressOf({ ...node, metadata: { ...node.metadata, annotations } }), '192.0.2.7')
+  t.equal(nodeAddressOf(node), undefined)
+  t.equal(nodeAddressOf(undefined), undefined)
 })
 
 t.test('the routes that must be read are those of can_reach, once each', async (t) => {
-  const specs = ['eth0', 'can_reach:10.0.0.1', 'can_reach: 10.0.0.1', 'can_reach:x', 'can_reach:fd00::1'].map((text) => ({
+  const specs = ['eth0', 'can_reach:10.0.0.1', 'can_reach: 10.0.0.1', 'can_reach:x', 'eth0,can_reach:fd00::1'].map((text) => ({
     interface: text,
   }))
   t.same([...routesNeeded(specs).keys()], ['10.0.0.1', 'fd00::1'])
   t.same([...routesNeeded([{}]).keys()], [])
 })
 
-t.test('interfaces from netlink: addresses find their link, and a link without carrier is not up', async (t) => {
-  const link = { kind: 'link', removed: false, mac: ETH0.mac, loopback: false, noArp: false } as const
+t.test('interfaces from netlink: addresses and routes find their link, and a link without carrier is not up', async (t) => {
+  const link = { kind: 'link', removed: false, mac: ETH0.mac, loopback: false, noArp: false, portOf: undefined } as const
+  const address = { kind: 'address', removed: false, interfaceIndex: 2 } as const
+  const route = { kind: 'route', type: 1, protocol: 4, interfaceIndex: 2, onLink: true } as const
   const interfaces = interfacesOf([
-    { ...link, index: 2, name: 'eth0', up: true, carrier: true },
-    { ...link, index: 3, name: 'eth1', up: true, carrier: false },
+    { ...link, index: 2, name: 'eth0', up: true, carrier: true, portOf: 'vrf' },
+    { ...link, index: 3, name: 'eth1', up: true, carrier: false, portOf: 'bond' },
     { ...link, index: 4, name: 'gone', up: true, carrier: true, removed: true },
-    { kind: 'address', removed: false, interfaceIndex: 2, ip: ipOf('10.0.0.5'), prefixLength: 24 },
-    { kind: 'address', removed: true, interfaceIndex: 2, ip: ipOf('10.0.0.6'), prefixLength: 24 },
-    { kind: 'address', removed: false, interfaceIndex: 3, ip: ipOf('fd00::5'), prefixLength: 64 },
+    { ...address, ip: ipOf('10.0.0.5'), prefixLength: 24 },
+    { ...address, removed: true, ip: ipOf('10.0.1.6'), prefixLength: 24 },
+    { ...address, ip: ipOf('10.0.2.7'), prefixLength: 32 },
+    { ...address, ip: ipOf('fe80::1'), prefixLength: 64 },
+    { ...address, ip: ipOf('169.254.1.1'), prefixLength: 16 },
+    { ...address, interfaceIndex: 3, ip: ipOf('fd00::5'), prefixLength: 64 },
+    { ...route, destination: prefixOfText('10.0.0.0/24') },
+    { ...route, destination: prefixOfText('198.51.100.0/28') },
+    { ...route, destination: prefixOfText('203.0.113.0/24'), onLink: false },
+    { ...route, destination: prefixOfText('203.0.114.0/24'), type: 7 },
+    { ...route, destination: prefixOfText('fe80::/64') },
+    { ...route, destination: undefined },
     { kind: 'done' },
   ])
   t.same(
-    interfaces.map(({ name, up, addresses }) => ({ name, up, addresses })),
+    interfaces.map(({ name, up, isPort, addresses, subnets }) => ({ name, up, isPort, addresses, subnets: subnets.map(formatPrefix) })),
     [
-      { name: 'eth0', up: true, addresses: [ipOf('10.0.0.5')] },
-      { name: 'eth1', up: false, addresses: [ipOf('fd00::5')] },
+      {
+        name: 'eth0',
+        up: true,
+        isPort: false,
+        addresses: ['10.0.0.5', '10.0.2.7', 'fe80::1', '169.254.1.1'].map(ipOf),
+        subnets: ['10.0.0.0/24', '198.51.100.0/28'],
+      },
+      { name: 'eth1', up: false, isPort: true, addresses: [ipOf('fd00::5')], subnets: ['fd00::/64'] },
     ],
   )
 })

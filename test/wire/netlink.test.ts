@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import t from 'tap'
 import { formatIp, ipToBytes, parseIp } from '../../src/addr/ip.ts'
+import { formatPrefix } from '../../src/addr/prefix.ts'
 import { parseNetlink, serializeNetlinkRequest } from '../../src/wire/netlink.ts'
 
 /** Builds what the kernel would send: a header, a fixed part and attributes, each padded to four bytes. */
@@ -23,6 +24,8 @@ const ip = (text: string) => {
   assert(parsed.ok)
   return ipToBytes(parsed.value)
 }
+/** RTA_OIF. */
+const OUT = [4, new Uint8Array(Uint32Array.of(3).buffer)] as const
 const MAC = Uint8Array.of(2, 0, 0x5e, 0x10, 0, 1)
 const link = (flags: number, attributes: readonly (readonly [number, Uint8Array])[], type = 16) =>
   message(type, [0, 0, 1, 0, ...le32(3), ...le32(flags), ...le32(0)], attributes)
@@ -53,20 +56,69 @@ t.test('reads links, addresses and routes', async (t) => {
     ),
     ...message(21, [10, 64, 0, 0, ...le32(3)], [[1, ip('fd00::1')]]),
     ...message(20, [28, 64, 0, 0, ...le32(3)], [[1, ip('fd00::1')]]),
-    ...message(24, [2, 32, 0, 0, 254, 0, 0, 1, ...le32(0)], [[4, new Uint8Array(Uint32Array.of(3).buffer)]]),
+    ...message(24, [2, 32, 0, 0, 254, 0, 0, 1, ...le32(0)], [OUT]),
     ...message(3, [0, 0, 0, 0], []),
   ])
   const parsed = parseNetlink(datagram)
   if (!parsed.ok) return void t.fail(JSON.stringify(parsed.error))
   const [eth0, lo, v4, v6, other, route, done] = parsed.value
-  t.same(eth0, { kind: 'link', removed: false, index: 3, name: 'eth0', mac: MAC, up: true, carrier: true, loopback: false, noArp: false })
+  t.same(eth0, {
+    kind: 'link',
+    removed: false,
+    index: 3,
+    name: 'eth0',
+    mac: MAC,
+    up: true,
+    carrier: true,
+    loopback: false,
+    noArp: false,
+    portOf: undefined,
+  })
   t.match(lo, { kind: 'link', removed: true, name: 'lo', mac: undefined, up: true, carrier: false, loopback: true })
   t.match(v4, { kind: 'address', removed: false, interfaceIndex: 3, prefixLength: 24 })
   t.equal(v4?.kind === 'address' && formatIp(v4.ip), '10.251.0.11', 'our end of a point-to-point link')
   t.equal(v6?.kind === 'address' && v6.removed && formatIp(v6.ip), 'fd00::1')
   t.same(other, { kind: 'other', type: 20 }, 'a family that is not ours')
-  t.same(route, { kind: 'route', type: 1, interfaceIndex: 3 })
+  t.same(route, { kind: 'route', type: 1, protocol: 0, interfaceIndex: 3, onLink: true, destination: undefined }, 'a broken length')
   t.same(done, { kind: 'done' })
+})
+
+t.test('the kind of the link that a link is a port of is nested', async (t) => {
+  const info = (...attributes: readonly (readonly [number, string])[]) =>
+    new Uint8Array(
+      attributes.flatMap(([kind, text]) => {
+        const value = name(text)
+        return [4 + value.length, 0, kind, 0, ...value, ...Array<number>(-value.length & 3).fill(0)]
+      }),
+    )
+  const portOf = (...nested: readonly (readonly [number, Uint8Array])[]) => {
+    const parsed = parseNetlink(link(1, [[3, name('eth0')], ...nested]))
+    const [one] = parsed.ok ? parsed.value : []
+    return one?.kind === 'link' ? (one.portOf ?? 'no port') : parsed
+  }
+  t.equal(portOf([0x8000 | 18, info([1, 'veth'], [4, 'bridge'])]), 'bridge')
+  t.equal(portOf([18, info([4, 'bond'])]), 'bond')
+  t.equal(portOf([18, info([1, 'vlan'])]), 'no port')
+  t.equal(portOf(), 'no port')
+  t.equal(portOf([18, Uint8Array.of(200, 0, 4, 0)]), 'no port', 'what is nested may be broken: the link is still there')
+})
+
+t.test('routes: who set them, where to, and whether a gateway stands before it', async (t) => {
+  const route = (family: number, length: number, protocol: number, ...attributes: readonly (readonly [number, Uint8Array])[]) => {
+    const parsed = parseNetlink(message(24, [family, length, 0, 0, 254, protocol, 253, 1, ...le32(0)], attributes))
+    const [one] = parsed.ok ? parsed.value : []
+    if (one?.kind !== 'route') return 'no route'
+    return `${one.destination === undefined ? '?' : formatPrefix(one.destination)} by ${one.protocol} ${one.onLink ? 'on link' : 'beyond'}`
+  }
+  t.equal(route(2, 24, 2, [1, ip('192.0.2.0')], OUT), '192.0.2.0/24 by 2 on link')
+  t.equal(route(10, 64, 9, [1, ip('2001:db8::')], OUT), '2001:db8::/64 by 9 on link')
+  t.equal(route(2, 0, 4, OUT), '0.0.0.0/0 by 4 on link')
+  t.equal(route(2, 0, 4, [5, ip('192.0.2.1')], OUT), '0.0.0.0/0 by 4 beyond', 'a gateway')
+  t.equal(route(2, 24, 4, [1, ip('198.51.100.0')], [18, Uint8Array.of(10, 0, ...ip('fe80::1'))], OUT), '198.51.100.0/24 by 4 beyond', 'via')
+  t.equal(route(2, 24, 4, [1, ip('198.51.100.0')], [9, new Uint8Array(8)]), '198.51.100.0/24 by 4 beyond', 'several next hops')
+  t.equal(route(28, 0, 4, OUT), '? by 4 on link', 'a family that is not ours')
+  t.equal(route(2, 24, 4, [1, ip('2001:db8::')], OUT), '? by 4 on link', 'an address of the other family')
+  t.equal(route(2, 33, 4, [1, ip('192.0.2.0')], OUT), '? by 4 on link', 'a length that is none')
 })
 
 t.test('the kernel refuses with an errno', async (t) => {
@@ -83,6 +135,8 @@ t.test('requests name the family and the prefix of the destination', async (t) =
   t.same([...bytes.subarray(4, 12)], [26, 0, 1, 0, 9, 0, 0, 0], 'type, flags, sequence')
   t.same([...bytes.subarray(16, 18)], [2, 32])
   t.same([...bytes.subarray(28)], [8, 0, 1, 0, 10, 251, 0, 1])
+  const routes = serializeNetlinkRequest({ kind: 'get-routes', family: 'IPv6', protocol: 4 }, 1)
+  t.same([...routes], [28, 0, 0, 0, 26, 0, 1, 3, 1, 0, 0, 0, 0, 0, 0, 0, 10, 0, 0, 0, 254, 4, 0, 0, 0, 0, 0, 0])
   t.same([...serializeNetlinkRequest({ kind: 'get-links' }, 1).subarray(0, 8)], [32, 0, 0, 0, 18, 0, 1, 3])
   t.same([...serializeNetlinkRequest({ kind: 'get-addresses' }, 1).subarray(0, 8)], [24, 0, 0, 0, 22, 0, 1, 3])
 })

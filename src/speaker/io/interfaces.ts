@@ -1,7 +1,7 @@
-import type { Ip } from '../../addr/ip.ts'
+import type { Family, Ip } from '../../addr/ip.ts'
 import type { Clock, Timer } from '../../runtime/clock.ts'
 import type { Logger } from '../../runtime/logger.ts'
-import { type NetlinkMessage, ROUTE_TYPE } from '../../wire/netlink.ts'
+import { type NetlinkMessage, ROUTE_PROTOCOL, ROUTE_TYPE } from '../../wire/netlink.ts'
 import { createLinkHistory, type HostFacts, interfacesOf, type LinkHistory, type Route } from '../host.ts'
 import { type Libc, SystemCallError } from './libc.ts'
 import { type Netlink, openNetlink, watchNetlink } from './netlink.ts'
@@ -75,11 +75,29 @@ export function watchHost(options: Options): HostWatch {
 }
 
 function read(netlink: Netlink, history: LinkHistory, destinations: ReadonlyMap<string, Ip>): HostFacts {
-  const messages = [...netlink.ask({ kind: 'get-links' }), ...netlink.ask({ kind: 'get-addresses' })]
+  const messages = [...netlink.ask({ kind: 'get-links' }), ...netlink.ask({ kind: 'get-addresses' }), ...configuredRoutes(netlink)]
   const interfaces = interfacesOf(messages)
   for (const { index, up } of interfaces) history.observe(index, up)
   const routes = new Map([...destinations].map(([text, to]) => [text, routeTo(netlink, to)]))
   return { interfaces, routes, linkUps: new Map(history.ups) }
+}
+
+/** The routes that people and their tools set. Those of routing daemons, which can be a million, are never asked for. */
+function configuredRoutes(netlink: Netlink): readonly NetlinkMessage[] {
+  if (!netlink.filtersRoutes) return []
+  return (['IPv4', 'IPv6'] as const).flatMap((family) =>
+    Object.values(ROUTE_PROTOCOL).flatMap((protocol) => routesBy(netlink, family, protocol)),
+  )
+}
+
+/** A refusal (ENOENT while the table does not exist yet, EOPNOTSUPP without IPv6) means that there are none. */
+function routesBy(netlink: Netlink, family: Family, protocol: number): readonly NetlinkMessage[] {
+  try {
+    return netlink.ask({ kind: 'get-routes', family, protocol })
+  } catch (error) {
+    if (error instanceof SystemCallError) return []
+    throw error
+  }
 }
 
 /** The kernel's own choice. A refusal (ENETUNREACH and the like) is an answer: there is no route. */

@@ -9,6 +9,9 @@ const SOCK_CLOEXEC = 0o2000000
 const NETLINK_ROUTE = 0
 const SOL_SOCKET = 1
 const SO_RCVTIMEO = 20
+const SOL_NETLINK = 270
+/** Makes the kernel (from 4.20 on) take the fields of a dump's request for a filter. */
+const NETLINK_GET_STRICT_CHK = 12
 const MSG_DONTWAIT = 0x40
 /** The kernel answers at once; a wait past this is a bug somewhere and must not hang the process. */
 const ANSWER_WITHIN_SEC = 1n
@@ -19,6 +22,8 @@ const BUFFER_BYTES = 32_768
 
 /** Questions to the kernel about its network. Each call is synchronous and takes some microseconds. */
 export interface Netlink {
+  /** Whether the kernel gives the routes of one protocol alone when it is asked for these. */
+  readonly filtersRoutes: boolean
   /** Every message of the answer. Throws SystemCallError, also when the kernel refuses the request (`code` is its errno). */
   ask(request: NetlinkRequest): readonly NetlinkMessage[]
   /** Idempotent. */
@@ -29,10 +34,12 @@ export interface Netlink {
 export function openNetlink(libc: Libc): Netlink {
   const fd = openSocket(libc, SOCK_RAW | SOCK_CLOEXEC, 0)
   libc.setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, new Uint8Array(BigInt64Array.of(ANSWER_WITHIN_SEC, 0n).buffer), 16)
+  const filtersRoutes = libc.setsockopt(fd, SOL_NETLINK, NETLINK_GET_STRICT_CHK, new Uint8Array(Int32Array.of(1).buffer), 4) === 0
   const buffer = new Uint8Array(BUFFER_BYTES)
   let sequence = 0
   let open = true
   return {
+    filtersRoutes,
     ask(request) {
       sequence = (sequence + 1) >>> 0
       dropLeftOver(libc, fd, buffer)

@@ -12,7 +12,15 @@ const refused = process.platform !== 'linux' ? 'Linux only' : process.getuid?.()
 t.test('what the kernel says, and what it says next', { skip: refused ?? false }, async (t) => {
   const { stdout } = await promisify(execFile)('unshare', ['--net', process.execPath, CHILD], { timeout: 30_000 })
   const seen = JSON.parse(stdout) as Record<string, object>
-  t.match(seen['start'], { loopback: ['lo'], up: true, addresses: ['192.0.2.5'], ups: 0, routes: {} })
+  t.match(seen['start'], {
+    loopback: ['lo'],
+    up: true,
+    addresses: ['192.0.2.5'],
+    subnets: ['192.0.2.0/24'],
+    isPort: false,
+    ups: 0,
+    routes: {},
+  })
   t.match(
     seen['followed'],
     { routes: { '192.0.2.9': 'v0', '192.0.2.5': 'local', '203.0.113.1': 'none' } },
@@ -21,6 +29,14 @@ t.test('what the kernel says, and what it says next', { skip: refused ?? false }
   t.match(seen['down'], { told: true, up: false, ups: 0 }, 'the other end went down: no carrier')
   t.match(seen['up'], { told: true, up: true, ups: 1 })
   t.match(seen['address'], { told: true, addresses: ['192.0.2.5', '198.51.100.7'] })
+  const { told, subnets } = seen['route'] as { told: boolean; subnets: readonly string[] }
+  t.ok(told)
+  t.same(
+    subnets,
+    ['192.0.2.0/24', '198.51.100.0/24', '2001:db8:7::/64', '2001:db8::/64', '203.0.113.0/28'],
+    'routes without a gateway count, also those of IPv6, and those of routing daemons do not',
+  )
+  t.match(seen['port'], { told: true, isPort: true })
   t.match(seen['mac'], { told: true, mac: '02:00:5e:00:00:07' })
   t.match(seen['gone'], { told: true, up: undefined })
 })

@@ -5,6 +5,7 @@
 import { execFileSync } from 'node:child_process'
 import { formatIp } from '../../../src/addr/ip.ts'
 import { formatMac } from '../../../src/addr/mac.ts'
+import { formatPrefix } from '../../../src/addr/prefix.ts'
 import { systemClock } from '../../../src/runtime/clock.ts'
 import { silentLogger } from '../../../src/runtime/logger.ts'
 import { watchHost } from '../../../src/speaker/io/interfaces.ts'
@@ -27,6 +28,8 @@ const show = () => {
     up: v0?.up,
     mac: v0?.mac === undefined ? undefined : formatMac(v0.mac),
     addresses: v0?.addresses.filter(({ family }) => family === 'IPv4').map(formatIp),
+    subnets: v0?.subnets.map(formatPrefix).sort(),
+    isPort: v0?.isPort,
     ups: v0 === undefined ? undefined : (linkUps.get(v0.index) ?? 0),
     routes: Object.fromEntries(
       [...routes].map(([to, route]) => [
@@ -55,6 +58,18 @@ const seen = {
   down: await step(() => ip('link', 'set', 'v1', 'down')),
   up: await step(() => ip('link', 'set', 'v1', 'up')),
   address: await step(() => ip('addr', 'add', '198.51.100.7/24', 'dev', 'v0')),
+  route: await step(() => {
+    ip('route', 'add', '203.0.113.0/28', 'dev', 'v0')
+    ip('route', 'add', '203.0.114.0/24', 'via', '192.0.2.9')
+    ip('-6', 'route', 'add', '2001:db8:7::/64', 'dev', 'v0')
+    ip('route', 'add', '203.0.115.0/24', 'dev', 'v0', 'proto', 'bird')
+    // Routes alone are read with the next change of a link or an address.
+    ip('addr', 'add', '2001:db8::5/64', 'dev', 'v0', 'nodad')
+  }),
+  port: await step(() => {
+    ip('link', 'add', 'br0', 'type', 'bridge')
+    ip('link', 'set', 'v0', 'master', 'br0')
+  }),
   mac: await step(() => ip('link', 'set', 'v0', 'address', '02:00:5e:00:00:07')),
   gone: await step(() => ip('link', 'del', 'v0')),
 }

@@ -1,5 +1,6 @@
 /** Builders of the objects that a speaker watches, with only what a test says. */
 import { parseIp } from '../../../src/addr/ip.ts'
+import { type Prefix, parsePrefix } from '../../../src/addr/prefix.ts'
 import type { AddressClaimObject, AddressClaimSpec, AddressClaimStatus } from '../../../src/api/address-claim.ts'
 import type { NodeObject, PodObject } from '../../../src/api/core-objects.ts'
 import type { NodeChoice } from '../../../src/policy/node-choice.ts'
@@ -90,6 +91,14 @@ export function claimObject(address: string, spec: Partial<AddressClaimSpec> = {
   }
 }
 
+/** Reads a prefix that is well written. */
+export function prefixOfText(text: string): Prefix {
+  const parsed = parsePrefix(text)
+  if (!parsed.ok) throw new Error(parsed.error.message)
+  return parsed.value
+}
+
+/** A link with the networks that the tests use, unless a test says otherwise. */
 export const ETH0: NetworkInterface = {
   index: 2,
   name: 'eth0',
@@ -97,7 +106,9 @@ export const ETH0: NetworkInterface = {
   up: true,
   loopback: false,
   noArp: false,
+  isPort: false,
   addresses: [],
+  subnets: ['10.0.0.0/8', '192.0.2.0/24', 'fd00::/8', '2001:db8::/32'].map(prefixOfText),
 }
 
 export function hostFacts(interfaces: readonly NetworkInterface[] = [ETH0], routes: HostFacts['routes'] = new Map()): HostFacts {
