@@ -1,15 +1,23 @@
-/** The cluster as a verb sees it: reads, and the one write that there is. The shell in cluster.ts does it; tests have a Map. */
+/** The cluster as a verb sees it: reads, and the two writes that there are. The shell in cluster.ts does it; tests have a Map. */
 import type { ApiError } from '../kube/api-error.ts'
 import type { Resource } from '../kube/resources.ts'
 import { err, ok, type Result } from '../result.ts'
 
 /** One question to the API server's authorizer about ourselves. */
 export interface AccessQuestion {
-  readonly verb: 'get' | 'list' | 'delete'
+  readonly verb: 'get' | 'list' | 'patch' | 'delete'
   readonly resource: Resource
+  readonly subresource?: string
   readonly namespace?: string
   /** Roles may be about single objects: without a name the answer is about all of them. */
   readonly name?: string
+}
+
+/** A port of a Pod. */
+export interface PodPort {
+  readonly namespace: string
+  readonly pod: string
+  readonly port: number
 }
 
 /** All rejections are ApiErrors. */
@@ -27,7 +35,20 @@ export interface ClusterReader {
     resource: Resource,
     object: { readonly name: string; readonly uid: string; readonly resourceVersion: string },
   ): Promise<'deleted' | 'not-found'>
+  /**
+   * Sets annotations of exactly this version of an object of cluster scope, null removes one; resolves with the object after it. Rejects
+   * with reason Conflict when the object changed meanwhile, with NotFound when it is gone.
+   */
+  annotate<T>(
+    resource: Resource,
+    object: { readonly name: string; readonly resourceVersion: string },
+    annotations: Readonly<Record<string, string | null>>,
+  ): Promise<T>
+  /** The JSON at `path` of a Pod, through the API server, which needs the right to get pods/proxy. Bounded to a few seconds. */
+  podPage(at: PodPort, path: string): Promise<unknown>
   wait(ms: number): Promise<void>
+  /** Milliseconds since an arbitrary start, of a clock that never goes back. */
+  monotonicMs(): number
 }
 
 /** A read that may fail without ending the verb: what it would have said is then said to be unknown, and why. */

@@ -2,7 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { findAccess } from '../kube/access.ts'
 import { type ApiClient, ApiError, createApiClient } from '../kube/client.ts'
-import { deleteObject, findObject, listObjects } from '../kube/objects.ts'
+import { deleteObject, findObject, listObjects, patchObject } from '../kube/objects.ts'
 import { createProcessLogger, productVersion } from '../runtime/process.ts'
 import type { AccessQuestion, ClusterReader } from './cluster-reader.ts'
 
@@ -16,6 +16,8 @@ export interface ClusterOptions {
 const REVIEW_PATH = '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews'
 /** A person waits longer than a daemon, and a busy API server needs that for a list of ten thousand objects. */
 const TIMEOUT_MS = 30_000
+/** A Pod on a dead node answers never, and there may be many Pods. */
+const POD_TIMEOUT_MS = 3000
 
 /** Opens nothing yet: the first read does. `close` ends all connections. */
 export function connectCluster({ kubeconfig, context, env }: ClusterOptions): ClusterReader & { close(): void } {
@@ -36,7 +38,16 @@ export function connectCluster({ kubeconfig, context, env }: ClusterOptions): Cl
     allowed: (question) => review(client, question),
     remove: (resource, { name, uid, resourceVersion }) =>
       deleteObject(client, resource, { name }, { uid, resourceVersion, timeoutMs: TIMEOUT_MS }),
+    annotate: (resource, { name, resourceVersion }, annotations) =>
+      patchObject(client, resource, { name }, { metadata: { resourceVersion, annotations } }, { type: 'merge', timeoutMs: TIMEOUT_MS }),
+    podPage: ({ namespace, pod, port }, path) =>
+      client.request({
+        method: 'GET',
+        path: `/api/v1/namespaces/${namespace}/pods/${pod}:${port}/proxy${path}`,
+        timeoutMs: POD_TIMEOUT_MS,
+      }),
     wait: (ms) => delay(ms),
+    monotonicMs: () => performance.now(),
     close: () => client.close(),
   }
 }
@@ -45,9 +56,13 @@ function unreachable(cause: unknown): never {
   throw new ApiError('no way to the API server', { status: 0, reason: 'Unreachable', cause })
 }
 
-async function review(client: ApiClient, { verb, resource, namespace, name }: AccessQuestion): Promise<boolean | undefined> {
+async function review(client: ApiClient, { verb, resource, subresource, namespace, name }: AccessQuestion): Promise<boolean | undefined> {
   const { group, plural } = resource
-  const where = { ...(namespace === undefined ? {} : { namespace }), ...(name === undefined ? {} : { name }) }
+  const where = {
+    ...(subresource === undefined ? {} : { subresource }),
+    ...(namespace === undefined ? {} : { namespace }),
+    ...(name === undefined ? {} : { name }),
+  }
   const spec = { resourceAttributes: { verb, group, resource: plural, ...where } }
   const body = { apiVersion: 'authorization.k8s.io/v1', kind: 'SelfSubjectAccessReview', spec }
   const answer = await client.request<{ status?: { allowed?: boolean } }>({

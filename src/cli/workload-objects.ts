@@ -1,5 +1,5 @@
 /** The few fields that we read of the objects of an installation, beside those in src/api/core-objects.ts. */
-import type { KubernetesObject } from '../api/core-objects.ts'
+import type { KubernetesObject, PodObject } from '../api/core-objects.ts'
 import type { Resource } from '../kube/resources.ts'
 
 const namespaced = (group: string, plural: string, kind: string): Resource => ({ group, version: 'v1', plural, kind, namespaced: true })
@@ -14,6 +14,17 @@ export interface DeploymentObject extends KubernetesObject {
 
 export interface DaemonSetObject extends KubernetesObject {
   readonly status?: { readonly desiredNumberScheduled?: number; readonly numberReady?: number }
+}
+
+/** A Pod with the ports and the flags of its containers. */
+export interface PodWithPorts extends PodObject {
+  readonly spec?: {
+    readonly nodeName?: string
+    readonly containers?: readonly {
+      readonly args?: readonly string[]
+      readonly ports?: readonly { readonly name?: string; readonly containerPort: number }[]
+    }[]
+  }
 }
 
 /** An Event of the core group; `series` and `lastTimestamp` depend on who wrote it. */

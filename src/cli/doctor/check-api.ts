@@ -97,8 +97,9 @@ export function checkRights({ rights }: Pick<DoctorFacts, 'rights'>): readonly F
 }
 
 function missingRight({ question, purpose, allowed }: Right): readonly Finding[] {
-  const { verb, resource, namespace, name } = question
-  const what = `${verb} ${resourceName(resource)}${name === undefined ? '' : ` ${name}`}${namespace === undefined ? '' : ` in ${namespace}`}`
+  const { verb, resource, subresource, namespace, name } = question
+  const part = subresource === undefined ? '' : `/${subresource}`
+  const what = `${verb} ${resourceName(resource)}${part}${name === undefined ? '' : ` ${name}`}${namespace === undefined ? '' : ` in ${namespace}`}`
   if (!allowed.ok) return [warn('your rights', `whether you may ${what} cannot be asked: ${shortTrouble(allowed.error)}`)]
   if (allowed.value !== false) return []
   return [

@@ -15,10 +15,12 @@ import {
   CONFIG_MAPS,
   CUSTOM_RESOURCE_DEFINITIONS,
   EIPS,
+  ENDPOINT_SLICES,
   LEASES,
   MUTATING_WEBHOOKS,
   NAMESPACES,
   NODES,
+  PODS,
   type Resource,
   SECRETS,
   SERVICES,
@@ -28,6 +30,7 @@ import { type AccessQuestion, attempt, type ClusterReader, type Reading } from '
 import { type Components, readComponents } from '../components.ts'
 import type { CliValues } from '../flags.ts'
 import { type LedgerState, readLedgerState } from '../ledger-state.ts'
+import { readSpeakers, type Speakers } from '../speakers/speakers.ts'
 import { type CustomResourceDefinitionObject, DAEMON_SETS, DEPLOYMENTS, type WebhookConfigurationObject } from '../workload-objects.ts'
 
 export interface Right {
@@ -49,6 +52,7 @@ export interface DoctorFacts {
   readonly configurations: Reading<readonly (WebhookConfigurationObject | undefined)[]>
   readonly state: Reading<LedgerState>
   readonly nodes: Reading<readonly NodeObject[]>
+  readonly speakers: Speakers
   readonly settings: Reading<ConfigMapObject | undefined>
   readonly kubeProxy: Reading<ConfigMapObject | undefined>
   readonly nowMs: number
@@ -74,12 +78,16 @@ const questions = (namespace: string): readonly Omit<Right, 'allowed'>[] => [
   ofOurs(DAEMON_SETS, namespace, SPEAKER_NAME, 'status, doctor'),
   ofOurs(SECRETS, namespace, CERTIFICATE_SECRET, 'status, doctor'),
   ofOurs(CONFIG_MAPS, namespace, SETTINGS_CONFIG_MAP, 'status, explain, whatif'),
+  { question: { verb: 'list', resource: PODS, namespace }, purpose: 'status, explain, move, doctor' },
+  { question: { verb: 'get', resource: PODS, subresource: 'proxy', namespace }, purpose: 'status, explain, move, doctor' },
+  { question: { verb: 'list', resource: ENDPOINT_SLICES }, purpose: 'explain, move' },
+  { question: { verb: 'patch', resource: ADDRESS_CLAIMS }, purpose: 'move' },
   { question: { verb: 'delete', resource: ADDRESS_CLAIMS }, purpose: 'release' },
 ]
 
 export async function readDoctorFacts(cluster: ClusterReader, values: CliValues, nowMs: number): Promise<DoctorFacts> {
   const namespace = values['openelb-namespace']
-  const [version, rights, definitions, components, configurations, state, nodes, settings, kubeProxy] = await Promise.all([
+  const [version, rights, definitions, components, configurations, state, nodes, settings, kubeProxy, speakers] = await Promise.all([
     attempt(cluster.version()),
     Promise.all(questions(namespace).map(async (each) => ({ ...each, allowed: await attempt(cluster.allowed(each.question)) }))),
     Promise.all(KINDS.map(async ({ crdName }) => [crdName, await attempt(readDefinition(cluster, crdName))] as const)),
@@ -89,8 +97,9 @@ export async function readDoctorFacts(cluster: ClusterReader, values: CliValues,
     attempt(cluster.list<NodeObject>(NODES)),
     attempt(cluster.find<ConfigMapObject>(CONFIG_MAPS, { namespace, name: SETTINGS_CONFIG_MAP })),
     attempt(cluster.find<ConfigMapObject>(CONFIG_MAPS, KUBE_PROXY)),
+    readSpeakers(cluster, namespace),
   ])
-  const read = { namespace, version, rights, components, configurations, state, nodes, settings, kubeProxy, nowMs }
+  const read = { namespace, version, rights, components, configurations, state, nodes, settings, kubeProxy, speakers, nowMs }
   return { ...read, definitions: new Map(definitions) }
 }
 

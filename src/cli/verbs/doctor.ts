@@ -1,36 +1,71 @@
 /** `openelb doctor`: what is wrong, and what to do about it. */
-
+import type { AddressClaimObject } from '../../api/address-claim.ts'
 import { attempt, type ClusterReader } from '../cluster-reader.ts'
 import { checkDefinitions, checkRights, checkVersion } from '../doctor/check-api.ts'
 import { checkLeader, checkWebhooks, checkWorkloads, looksStale } from '../doctor/check-components.ts'
 import { auditLedger } from '../doctor/check-ledger.ts'
 import { checkKubeProxy, checkSettings } from '../doctor/check-network.ts'
+import { auditOwners, checkDisputes, ownersAreFine } from '../doctor/check-owners.ts'
 import { checkPools, checkServices } from '../doctor/check-pools.ts'
+import { auditMembership, checkKernels, checkReports, membershipIsFine } from '../doctor/check-speakers.ts'
 import { type DoctorFacts, readDoctorFacts, readLeaseAgain } from '../doctor/facts.ts'
 import { counted, type Finding, fail, orFine } from '../doctor/finding.ts'
 import type { CliValues } from '../flags.ts'
-import { readLedgerState } from '../ledger-state.ts'
+import { readClaims, readLedgerState } from '../ledger-state.ts'
 import { type Cell, misuse, type Outcome, type Tone, toned } from '../report.ts'
+import { readSpeakers, type Speakers } from '../speakers/speakers.ts'
 import { explainTrouble } from '../trouble.ts'
 import type { Verb, VerbInput } from '../verb.ts'
 
 /** Longer than the two and a half seconds between two renewals of a Lease. */
 const SECOND_LOOK_MS = 3000
 
-/** Contradictions that two looks saw. The lists of one look are not of one moment. */
+/** What two looks saw. The lists of one look are not of one moment. */
+async function seenTwice(
+  cluster: ClusterReader,
+  first: readonly Finding[],
+  again: () => Promise<readonly Finding[]>,
+): Promise<readonly Finding[]> {
+  if (first.length === 0) return []
+  await cluster.wait(SECOND_LOOK_MS)
+  const seen = new Set((await again()).map(({ says }) => says))
+  return first.filter(({ says }) => seen.has(says))
+}
+
 async function auditTwice(cluster: ClusterReader, values: CliValues, facts: DoctorFacts): Promise<readonly Finding[]> {
   if (!facts.state.ok) return []
   const first = auditLedger(facts.state.value, facts.nowMs)
+  const found = await seenTwice(cluster, first, async () => {
+    const again = await attempt(readLedgerState(cluster, values))
+    return again.ok ? auditLedger(again.value, facts.nowMs + SECOND_LOOK_MS) : first
+  })
   const total = facts.state.value.claims.length
-  if (first.length === 0) return orFine([], 'ledger', `${counted(total, 'claim')}, no contradiction`)
-  await cluster.wait(SECOND_LOOK_MS)
-  const again = await attempt(readLedgerState(cluster, values))
-  const seen = new Set((again.ok ? auditLedger(again.value, facts.nowMs + SECOND_LOOK_MS) : first).map(({ says }) => says))
-  return orFine(
-    first.filter(({ says }) => seen.has(says)),
-    'ledger',
-    `${counted(total, 'claim')}, no contradiction that lasts`,
-  )
+  return orFine(found, 'ledger', `${counted(total, 'claim')}, no contradiction${first.length === 0 ? '' : ' that lasts'}`)
+}
+
+/** What the speakers say of their nodes, of one another and of the addresses that they answer for. */
+async function examineSpeakers(cluster: ClusterReader, facts: DoctorFacts): Promise<readonly Finding[]> {
+  const { namespace, speakers, state, nowMs } = facts
+  const claims = state.ok ? state.value.claims : undefined
+  const audit = (seen: Speakers, held: readonly AddressClaimObject[] | undefined) => ({
+    membership: auditMembership(seen, namespace),
+    owners: held === undefined ? [] : auditOwners(held, seen),
+  })
+  const first = audit(speakers, claims)
+  const found = await seenTwice(cluster, [...first.membership, ...first.owners], async () => {
+    const [held, seen] = await Promise.all([attempt(readClaims(cluster)), readSpeakers(cluster, namespace)])
+    const second = audit(seen, held.ok ? held.value.claims : undefined)
+    return [...second.membership, ...second.owners]
+  })
+  const disputes = claims === undefined ? [] : checkDisputes(claims, speakers, nowMs)
+  const membership = found.filter((finding) => first.membership.includes(finding))
+  const owners = [...found.filter((finding) => first.owners.includes(finding)), ...disputes]
+  return [
+    ...checkReports(speakers, namespace),
+    ...checkKernels(speakers),
+    ...(membership.length > 0 ? membership : membershipIsFine(speakers)),
+    ...(owners.length > 0 ? owners : ownersAreFine(speakers)),
+  ]
 }
 
 async function lookAgain(cluster: ClusterReader, facts: DoctorFacts): Promise<DoctorFacts> {
@@ -71,7 +106,7 @@ async function run({ words, values, cluster, nowMs }: VerbInput): Promise<Outcom
   const reachable = checkVersion(first)
   if (!first.version.ok && first.version.error.status === 0) return report(reachable)
   const facts = await lookAgain(cluster, first)
-  const ledger = await auditTwice(cluster, values, facts)
+  const [ledger, speakers] = await Promise.all([auditTwice(cluster, values, facts), examineSpeakers(cluster, facts)])
   const { state } = facts
   const rest = state.ok
     ? [...checkPools(state.value, facts.nodes), ...ledger, ...checkServices(state.value)]
@@ -85,6 +120,7 @@ async function run({ words, values, cluster, nowMs }: VerbInput): Promise<Outcom
     ...checkWebhooks(facts),
     ...checkSettings(facts),
     ...checkKubeProxy(facts),
+    ...speakers,
     ...rest,
   ])
 }
@@ -94,8 +130,10 @@ export const doctor: Verb = {
   synopsis: ['doctor [-o json|yaml]'],
   summary: 'looks for what is wrong, and says what to do about it',
   about: `Looks at the API server, the kinds, your rights, the processes, the leader, the webhooks' certificate, the settings, kube-proxy, the Eips,
-the ledger (claims without a Service, addresses without a claim, one address on two Services) and the Services that wait. Reads only.
-The code is 1 when there is a FAIL; a WARN is no failure. Contradictions count only when they are still there three seconds later.`,
+the ledger (claims without a Service, addresses without a claim, one address on two Services) and the Services that wait. It asks every
+speaker, through the API server, what it says of its node's kernel, whom it hears and what it answers for. Reads only.
+The code is 1 when there is a FAIL; a WARN is no failure. Contradictions, and what speakers do not hear,
+count only when they are still so three seconds later.`,
   flags: ['output'],
   run,
 }

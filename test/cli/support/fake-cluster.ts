@@ -13,7 +13,11 @@ export const NOW_MS = Date.parse('2026-11-21T00:01:00Z')
 export interface FakeCluster extends ClusterReader {
   /** What was deleted, as `resource/name`, with the version that it had to have. */
   readonly removed: string[]
+  /** What was annotated, as `resource/name@version key=value`, a removal as `key=`. */
+  readonly annotated: string[]
   waitedMs: number
+  /** Puts these fields into an object of the cluster, which makes another version of it. */
+  replace<T extends KubernetesObject>(object: T, fields: Partial<T>): void
 }
 
 export interface FakeOptions {
@@ -27,10 +31,17 @@ export interface FakeOptions {
   /** Called before every read, so that a test can change the objects between two looks. */
   readonly beforeRead?: (resource: string) => void
   readonly namespace?: string
+  /** What the Pods answer, by their names; one that is missing answers nothing. */
+  readonly pages?: Readonly<Record<string, unknown>>
+  /** Called after each annotation and each wait, so that a test can play the speakers. */
+  readonly afterwards?: (cluster: FakeCluster, objects: readonly KubernetesObject[]) => void
 }
 
 export function fakeCluster(options: FakeOptions = {}): FakeCluster {
-  const { objects = [], forbidden = [], away = false } = options
+  const { forbidden = [], away = false } = options
+  const originals = options.objects ?? []
+  const replaced = new Map<KubernetesObject, KubernetesObject>()
+  const objects = () => originals.map((object) => replaced.get(object) ?? object)
   const guard = (resource: Resource, verb: string): void => {
     const name = resourceName(resource)
     options.beforeRead?.(name)
@@ -38,9 +49,10 @@ export function fakeCluster(options: FakeOptions = {}): FakeCluster {
     if (!forbidden.includes(name)) return
     throw new ApiError(`GET /x: 403 ${name} is forbidden: User "u" cannot ${verb} it`, { status: 403, reason: 'Forbidden' })
   }
-  const of = (resource: Resource) => objects.filter(({ kind }) => kind === resource.kind)
+  const of = (resource: Resource) => objects().filter(({ kind }) => kind === resource.kind)
   const cluster: FakeCluster = {
     removed: [],
+    annotated: [],
     waitedMs: 0,
     namespace: async () => options.namespace ?? 'default',
     async version() {
@@ -56,16 +68,54 @@ export function fakeCluster(options: FakeOptions = {}): FakeCluster {
       guard(resource, 'get')
       return of(resource).find(({ metadata }) => metadata.name === ref.name && metadata.namespace === ref.namespace) as T | undefined
     },
-    allowed: async ({ resource }) => !forbidden.includes(resourceName(resource)),
+    allowed: async ({ resource, subresource }) =>
+      !forbidden.includes(subresource === undefined ? resourceName(resource) : `${resourceName(resource)}/${subresource}`),
     async remove(resource, { name, resourceVersion }) {
       guard(resource, 'delete')
       if (options.removal === 'Conflict') throw new ApiError('DELETE /x: 409 changed', { status: 409, reason: 'Conflict' })
       cluster.removed.push(`${resource.plural}/${name}@${resourceVersion}`)
       return options.removal ?? 'deleted'
     },
+    async annotate<T>(
+      resource: Resource,
+      { name, resourceVersion }: { readonly name: string; readonly resourceVersion: string },
+      annotations: Readonly<Record<string, string | null>>,
+    ) {
+      guard(resource, 'patch')
+      const object = of(resource).find(({ metadata }) => metadata.name === name)
+      if (object === undefined) throw new ApiError(`PATCH /x: 404 ${name} not found`, { status: 404, reason: 'NotFound' })
+      if (object.metadata.resourceVersion !== resourceVersion)
+        throw new ApiError('PATCH /x: 409 changed', { status: 409, reason: 'Conflict' })
+      const texts = Object.entries(annotations).map(([key, value]) => `${key}=${value ?? ''}`)
+      cluster.annotated.push(`${resource.plural}/${name}@${resourceVersion} ${texts.join(' ')}`)
+      const after = Object.entries({ ...object.metadata.annotations, ...annotations }).filter(([, value]) => value !== null)
+      cluster.replace(object, { metadata: { ...object.metadata, annotations: Object.fromEntries(after) as Record<string, string> } })
+      options.afterwards?.(cluster, objects())
+      return of(resource).find(({ metadata }) => metadata.name === name) as T
+    },
+    replace(object, fields) {
+      const original = originals.find((one) => one === object || replaced.get(one) === object)
+      if (original === undefined) throw new RangeError(`${object.metadata.name} is not in the cluster`)
+      const metadata = { ...object.metadata, ...fields.metadata, resourceVersion: String(Number(object.metadata.resourceVersion) + 1) }
+      replaced.set(original, { ...object, ...fields, metadata })
+    },
+    async podPage({ pod }) {
+      if (forbidden.includes('pods/proxy'))
+        throw new ApiError(`GET /x: 403 pods "${pod}" is forbidden: User "u" cannot get resource "pods/proxy"`, {
+          status: 403,
+          reason: 'Forbidden',
+        })
+      const page = options.pages?.[pod]
+      if (page instanceof Error) throw page
+      if (page === undefined)
+        throw new ApiError('GET /x: 503 error trying to reach service: dial tcp: no route', { status: 503, reason: 'ServiceUnavailable' })
+      return page
+    },
     async wait(ms) {
       cluster.waitedMs += ms
+      options.afterwards?.(cluster, objects())
     },
+    monotonicMs: () => cluster.waitedMs,
   }
   return cluster
 }

@@ -5,7 +5,8 @@ import type { Condition, ConfigMapObject, LeaseObject, NodeObject, ObjectMeta, S
 import type { EipObject, EipSpec } from '../../../src/api/eip.ts'
 import { ADMISSION_NAME, CONTROLLER_LEASE, CONTROLLER_NAME, SPEAKER_NAME } from '../../../src/api/names.ts'
 import { ALLOCATED_CONDITION, EIP_NAME, IS_DEFAULT_EIP, OPT_IN } from '../../../src/api/service-annotations.ts'
-import type { DaemonSetObject, DeploymentObject } from '../../../src/cli/workload-objects.ts'
+import type { DaemonSetObject, DeploymentObject, PodWithPorts } from '../../../src/cli/workload-objects.ts'
+import type { SpeakerReport } from '../../../src/speaker/speaker-report.ts'
 
 /** A minute before NOW_MS, and so old enough that nothing is half-way. */
 export const THEN = '2026-11-20T00:00:00Z'
@@ -142,3 +143,58 @@ export const daemonSet = (ready: number, wanted: number): DaemonSetObject => ({
 
 /** The three workloads, all ready. */
 export const workloads = [deployment(CONTROLLER_NAME, 2, 2), deployment(ADMISSION_NAME, 2, 2), daemonSet(3, 3)]
+
+/** The speaker's Pod `speaker-NODE`. */
+export const speakerPod = (
+  node: string,
+  options: { ready?: boolean; phase?: string; port?: number; args?: readonly string[] } = {},
+): PodWithPorts => ({
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: { ...meta(`speaker-${node}`, OWN), labels: { app: 'openelb', component: 'speaker' } },
+  spec: {
+    nodeName: node,
+    containers: [
+      { args: options.args ?? [], ...(options.port !== undefined && { ports: [{ name: 'metrics', containerPort: options.port }] }) },
+    ],
+  },
+  status: { phase: options.phase ?? 'Running', conditions: [{ type: 'Ready', status: options.ready === false ? 'False' : 'True' }] },
+})
+
+type Members = NonNullable<SpeakerReport['membership']>['members']
+
+/** A member that is well, or dead by `fault`. */
+export const member = (node: string, fault?: Members[number]['fault'], serving = true): Members[number] => ({
+  node,
+  alive: fault === undefined,
+  serving: fault === undefined && serving,
+  leaving: false,
+  ...(fault !== undefined && { fault }),
+  lastSignMsAgo: 20,
+})
+
+/** An address that a node answers for. */
+export const answered = (
+  address: string,
+  epoch = 3,
+  some: Partial<SpeakerReport['addresses'][number]> = {},
+): SpeakerReport['addresses'][number] => ({
+  address,
+  interface: 'eth0',
+  mac: '02:00:00:00:00:01',
+  epoch,
+  recorded: true,
+  requests: 120,
+  answers: 118,
+  ...some,
+})
+
+/** What the speaker of a node says: it hears everybody unless told. */
+export function report(node: string, all: readonly string[], some: Partial<SpeakerReport> = {}): SpeakerReport {
+  const membership = {
+    settled: true,
+    quorum: all.length === 1 ? ('alone' as const) : ('majority' as const),
+    members: all.map((each) => member(each)),
+  }
+  return { node, version: '0.0.0', membership, addresses: [], preflight: [], ...some }
+}
