@@ -3,7 +3,7 @@
 import { fileURLToPath } from 'node:url'
 import type { Place } from '../../lab/cluster.ts'
 import { startLines } from '../speaker/support/process-lines.ts'
-import { judgeWire, type WireRecord, type WireReport } from './wire-capture-analysis.ts'
+import { type Judging, judgeWire, type WireRecord, type WireReport } from './wire-capture-analysis.ts'
 import { addressHex, type WireKind } from './wire-capture-frames.ts'
 
 const CHILD = fileURLToPath(new URL('./wire-capture-child.ts', import.meta.url))
@@ -22,7 +22,7 @@ export interface WireCapture {
   /** Everything seen of the address since the last mark, in the order of time. Times are milliseconds since 1970, with fractions. */
   records(address: string): Promise<readonly WireRecord[]>
   /** The same, judged. */
-  report(address: string): Promise<WireReport>
+  report(address: string, judging?: Judging): Promise<WireReport>
   close(): Promise<void>
 }
 
@@ -67,7 +67,7 @@ export async function startWireCapture(place: Pick<Place, 'enter'>, interfaceNam
       seen = new Map()
     },
     records,
-    report: async (address) => judgeWire(await records(address), every.get(address) ?? PROBE_EVERY_MS),
+    report: async (address, judging) => judgeWire(await records(address), every.get(address) ?? PROBE_EVERY_MS, judging),
     async close() {
       await child.stop('SIGKILL')
     },
