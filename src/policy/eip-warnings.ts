@@ -55,6 +55,15 @@ function* protocolWarnings({ protocol }: EipSpec): Generator<string> {
   yield `${said}: its addresses are given to Services, and this version does not announce them (it announces ${served.join(', ')})`
 }
 
+/** Fields that speak of nodes and networks say nothing to a protocol by which every node announces. */
+function* announcementWarnings({ protocol = 'bgp', probe, nodeSelectors = [], preferredNodes = [] }: EipSpec): Generator<string> {
+  if (probe === true && protocol !== 'layer2')
+    yield `spec.probe has no effect with spec.protocol ${protocol}: only layer2 can ask the network`
+  if (protocol !== 'bgp') return
+  if (nodeSelectors.length > 0) yield 'spec.nodeSelectors has no effect with spec.protocol bgp'
+  if (preferredNodes.length > 0) yield 'spec.preferredNodes has no effect with spec.protocol bgp'
+}
+
 function* bindingWarnings(spec: EipSpec, pool: Pool): Generator<string> {
   const { namespaces = [] } = spec
   const twice = namespaces.filter((name, at) => namespaces.indexOf(name) < at)
@@ -122,6 +131,7 @@ function* warningsAbout(eip: EipObject, nodes: readonly NodeNetwork[]): Generato
   const pool = read.value
   yield* drainingWarnings(eip, pool)
   yield* protocolWarnings(eip.spec)
+  yield* announcementWarnings(eip.spec)
   yield* unusableWarnings(eip.spec)
   yield* bindingWarnings(eip.spec, pool)
   yield* exclusionWarnings(eip.spec, pool)

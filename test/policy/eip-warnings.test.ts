@@ -23,6 +23,7 @@ const about = (spec: Partial<EipSpec>, options: EipOptions = {}) =>
 
 t.test('one warning for each thing that is probably not meant, and none for a plain Eip', async (t) => {
   t.same(about({}), [])
+  t.same(about({ probe: true, nodeSelectors: [{}], preferredNodes: [{ weight: 1, selector: {} }], interfaces: ['eth*'] }), [])
   t.same(
     about({ addresses: ['fd01::/120'], exclude: ['10.9.0.1'], reservations: [{ address: '10.9.0.9', namespace: 'a', name: 'b' }] }),
     [],
@@ -178,4 +179,16 @@ t.test('findings: the first refusal decides, and a warning is said once', async 
   t.same(verdictOf([]), { allowed: true, warnings: [] })
   t.same(verdictOf([{ warn: 'a' }, { warn: 'b' }, { warn: 'a' }]), { allowed: true, warnings: ['a', 'b'] })
   t.same(verdictOf([{ warn: 'a' }, { refuse: 'no', cure: 'do' }, { refuse: 'other', cure: 'x' }]), { allowed: false, message: 'no: do' })
+})
+
+t.test('what has no effect with the protocol of the Eip is said', async (t) => {
+  const preferredNodes = [{ weight: 1, selector: {} }]
+  const [, ...vip] = about({ protocol: 'vip', probe: true, nodeSelectors: [{}], preferredNodes })
+  t.same(vip, ['spec.probe has no effect with spec.protocol vip: only layer2 can ask the network'])
+  const [, ...bgp] = about({ protocol: 'bgp', probe: true, nodeSelectors: [{}], preferredNodes })
+  t.same(bgp, [
+    'spec.probe has no effect with spec.protocol bgp: only layer2 can ask the network',
+    'spec.nodeSelectors has no effect with spec.protocol bgp',
+    'spec.preferredNodes has no effect with spec.protocol bgp',
+  ])
 })

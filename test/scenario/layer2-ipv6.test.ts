@@ -13,7 +13,7 @@ import { ETHER_TYPE, serializeEthernet } from '../../src/wire/ethernet.ts'
 import { serializeNeighborMessage, solicitedNodeGroup } from '../../src/wire/icmpv6-nd.ts'
 import { multicastMac } from '../../src/wire/ipv6.ts'
 import { answering } from '../speaker/support/arp-host.ts'
-import { buildWorld } from '../speaker/support/layer2-world.ts'
+import { buildWorld, joinNetworks } from '../speaker/support/layer2-world.ts'
 import { ALL_NODES_MAC, said, startNdHost } from '../speaker/support/nd-host.ts'
 import { ipOf } from '../speaker/support/objects.ts'
 import { startLines } from '../speaker/support/process-lines.ts'
@@ -249,6 +249,7 @@ await t.test('a node whose interface has IPv6 switched off gives its IPv6 addres
   t.match(status?.history?.at(-1), { node, reason: /^InterfaceWithoutIpv6: / })
   await answeredBy(ip, status?.owner?.node ?? '')
   await ipv6(true)
+  await joinNetworks(cluster.node(node))
 })
 
 await t.test(

@@ -1,6 +1,7 @@
 import type { AddressClaimObject } from '../../api/address-claim.ts'
-import type { EndpointSliceObject, ServiceObject } from '../../api/core-objects.ts'
+import type { EndpointSliceObject, NodeObject, ServiceObject } from '../../api/core-objects.ts'
 import { APP_LABEL, APP_LABEL_VALUE, COMPONENT, COMPONENT_LABEL } from '../../api/names.ts'
+import { LAYER2_NODE } from '../../api/service-annotations.ts'
 import type { ApiClient } from '../../kube/client.ts'
 import { createInformer, type Informer, type RawObject } from '../../kube/informer.ts'
 import { ADDRESS_CLAIMS, EIPS, ENDPOINT_SLICES, NODES, PODS, type Resource, SERVICES } from '../../kube/resources.ts'
@@ -8,7 +9,9 @@ import type { Clock } from '../../runtime/clock.ts'
 import type { Check } from '../../runtime/health.ts'
 import type { Logger } from '../../runtime/logger.ts'
 import type { Metrics } from '../../runtime/metrics.ts'
+import { nodeAddressOf } from '../ability.ts'
 import { type ClusterFacts, endpointNodesOf, serviceFacts, sliceFacts } from '../facts.ts'
+import { parseNodeAddress } from '../layer2/interface-spec.ts'
 import { projectEip, projectNode, projectPod } from '../projection.ts'
 
 /** The speaker's view of the API server: what it watches, as facts. */
@@ -43,6 +46,7 @@ export function watchCluster(options: Options): ClusterWatch {
   const always = [claims, nodes, pods, services, eips] as const
   claims.subscribe(({ before, after }) => onChange(after === undefined ? before : undefined))
   const facts = deriveFacts(informers, onChange)
+  warnOfNodeAddresses(nodes, options.logger)
   return {
     claims,
     eipUid: (name) => eips.get(name)?.metadata.uid,
@@ -107,6 +111,16 @@ function deriveFacts(
     nodeChoices: nodeChoices.get(),
     trafficPolicy: (service) => services.get(service)?.trafficPolicy,
     endpointNodes,
+  })
+}
+
+/** An annotation that cannot be read names no interface, and nobody would find out why. Said once for each text. */
+function warnOfNodeAddresses(nodes: Informer<NodeObject>, logger: Logger): void {
+  nodes.subscribe(({ key, before, after }) => {
+    const text = nodeAddressOf(after)
+    if (text === undefined || text === nodeAddressOf(before)) return
+    const read = parseNodeAddress(text)
+    if (!read.ok) logger.warn('an annotation of a node is ignored', { node: key, annotation: LAYER2_NODE, problem: read.error })
   })
 }
 

@@ -63,7 +63,17 @@ export async function buildSpeakerWorld({ dualStack = false }: { readonly dualSt
   }
 }
 
+/**
+ * The tests' addresses do not depend on the network that the lab happens to get, so each node has theirs by routes without a gateway. The
+ * metric keeps the routes of the node's own addresses before them.
+ */
+export async function joinNetworks({ exec }: Pick<LabNode, 'exec'>): Promise<void> {
+  await exec(['ip', 'route', 'replace', '10.251.0.0/24', 'dev', 'eth0', 'metric', '4096'])
+  await exec(['ip', '-6', 'route', 'replace', 'fd00:251::/48', 'dev', 'eth0', 'metric', '4096'])
+}
+
 async function install(cluster: Cluster): Promise<SpeakerWorld> {
+  for (const node of cluster.nodes) await joinNetworks(node)
   await cluster.kubectl(['apply', '--server-side', '-f', fileURLToPath(new URL('../../../deploy/crds', import.meta.url))])
   await kindsServed(cluster)
   const account = { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: SPEAKER_NAME, namespace: OWN } }
