@@ -1,5 +1,5 @@
 import type { Family } from '../../addr/ip.ts'
-import { isTransient, type Libc, SystemCallError } from './libc.ts'
+import { type Libc, SystemCallError } from './libc.ts'
 
 const AF_PACKET = 17
 const SOCK_RAW = 3
@@ -12,19 +12,23 @@ const SOL_PACKET = 263
 const PACKET_IGNORE_OUTGOING = 23
 const ETH_P_ARP = 0x0806
 const ETH_P_IPV6 = 0x86dd
-/** Room for a burst of requests while this thread waits for its turn on the CPU: about 2,000 small frames. */
+/**
+ * Room for a burst of requests while this thread waits for its turn on the CPU. The kernel gives no more than net.core.rmem_max, which
+ * is room for some 500 small frames where nobody has raised it.
+ */
 const RECEIVE_BUFFER_BYTES = 1 << 20
 
 /**
- * Classic BPF: take questions, and of those only what is meant for this host and is not tagged for a VLAN that this interface does not
- * carry. Offsets from -4096 are the kernel's ancillary values (linux/filter.h): 4 the packet type, 48 whether a VLAN tag is present.
- * Each instruction: code, jump if true, jump if false, operand. The programs do not grow with the number of addresses.
+ * Classic BPF: take questions and claims, and of those only what is meant for this host and is not tagged for a VLAN that this interface
+ * does not carry. Offsets from -4096 are the kernel's ancillary values (linux/filter.h): 4 the packet type, 48 whether a VLAN tag is
+ * present. Each instruction: code, jump if true, jump if false, operand. The programs do not grow with the number of addresses.
  */
-const ARP_REQUESTS = [
+const ARP_MESSAGES = [
   [0x28, 0, 0, 12], //            ldh [12]          EtherType
-  [0x15, 0, 7, ETH_P_ARP], //     jeq arp
+  [0x15, 0, 8, ETH_P_ARP], //     jeq arp
   [0x28, 0, 0, 20], //            ldh [20]          opcode
-  [0x15, 0, 5, 1], //             jeq request
+  [0x15, 1, 0, 1], //             jeq request
+  [0x15, 0, 5, 2], //             jeq reply
   [0x20, 0, 0, -4096 + 4], //     ld #type
   [0x15, 3, 0, 3], //             jeq PACKET_OTHERHOST: another host's unicast, seen by a promiscuous interface
   [0x20, 0, 0, -4096 + 48], //    ld #vlan_tag_present
@@ -33,16 +37,17 @@ const ARP_REQUESTS = [
   [0x06, 0, 0, 0], //             drop
 ] as const
 
-/** The same for ICMPv6 directly behind the IPv6 header, of type Neighbor Solicitation, that no router has passed on. */
-const NEIGHBOR_SOLICITATIONS = [
+/** The same for ICMPv6 directly behind the IPv6 header, of type Neighbor Solicitation or Advertisement, that no router has passed on. */
+const NEIGHBOR_MESSAGES = [
   [0x28, 0, 0, 12], //            ldh [12]          EtherType
-  [0x15, 0, 11, ETH_P_IPV6], //   jeq ipv6
+  [0x15, 0, 12, ETH_P_IPV6], //   jeq ipv6
   [0x30, 0, 0, 20], //            ldb [20]          next header
-  [0x15, 0, 9, 58], //            jeq icmpv6
+  [0x15, 0, 10, 58], //           jeq icmpv6
   [0x30, 0, 0, 21], //            ldb [21]          hop limit
-  [0x15, 0, 7, 255], //           jeq 255
+  [0x15, 0, 8, 255], //           jeq 255
   [0x30, 0, 0, 54], //            ldb [54]          type
-  [0x15, 0, 5, 135], //           jeq solicitation
+  [0x15, 1, 0, 135], //           jeq solicitation
+  [0x15, 0, 5, 136], //           jeq advertisement
   [0x20, 0, 0, -4096 + 4], //     ld #type
   [0x15, 3, 0, 3], //             jeq PACKET_OTHERHOST
   [0x20, 0, 0, -4096 + 48], //    ld #vlan_tag_present
@@ -56,15 +61,13 @@ const NEIGHBOR_SOLICITATIONS = [
  * IPv4 never meets a filter of ours, and that of IPv6 only where IPv6 addresses are held.
  */
 const RECEIVES = {
-  IPv4: { protocol: ETH_P_ARP, filter: ARP_REQUESTS },
-  IPv6: { protocol: ETH_P_IPV6, filter: NEIGHBOR_SOLICITATIONS },
+  IPv4: { protocol: ETH_P_ARP, filter: ARP_MESSAGES },
+  IPv6: { protocol: ETH_P_IPV6, filter: NEIGHBOR_MESSAGES },
 } as const
 
-/** Raw Ethernet on one interface: questions of one family come in (ARP requests, neighbour solicitations), any frame goes out. */
+/** Raw Ethernet on one interface: messages of one family come in (ARP, neighbour discovery), any frame goes out. */
 export interface FrameSocket {
   readonly fd: number
-  /** Fills `buffer` with one frame and returns its length, or 'empty', or the failure (ENETDOWN when the interface went down). */
-  receive(buffer: Uint8Array): number | 'empty' | SystemCallError
   /** Sends one whole frame; undefined is success. */
   send(frame: Uint8Array): SystemCallError | undefined
   /** Reads and clears the error that poll announced. */
@@ -96,12 +99,6 @@ function frameSocket(libc: Libc, fd: number): FrameSocket {
   const errorValue = int32(0)
   return {
     fd,
-    receive(buffer) {
-      const length = libc.recv(fd, buffer, buffer.length, 0)
-      if (length >= 0) return length
-      const errno = libc.errno()
-      return isTransient(errno) ? 'empty' : new SystemCallError('recv', errno)
-    },
     send(frame) {
       return libc.send(fd, frame, frame.length, 0) === frame.length ? undefined : new SystemCallError('send', libc.errno())
     },

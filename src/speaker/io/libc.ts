@@ -17,6 +17,12 @@ export interface Libc {
   sendto(fd: number, bytes: Uint8Array, length: number, flags: number, address: Uint8Array, addressLength: number): number
   /** `fds` holds `count` records of 8 bytes: i32 fd, i16 events, i16 revents. */
   poll(fds: Uint8Array, count: number, timeoutMs: number): number
+  /** Fills up to `count` records of struct mmsghdr; gives how many. */
+  recvmmsg(fd: number, records: Uint8Array, count: number, flags: number): number
+  /** Sends up to `count` records of struct mmsghdr; gives how many. */
+  sendmmsg(fd: number, records: Uint8Array, count: number, flags: number): number
+  /** Memory that never moves, of zeros, with its address; it stays as long as the process. Throws SystemCallError. */
+  mapMemory(length: number): { readonly bytes: Uint8Array; readonly address: bigint }
   eventfd(initial: number, flags: number): number
   read(fd: number, buffer: Uint8Array, length: number): number
   write(fd: number, bytes: Uint8Array, length: number): number
@@ -55,6 +61,8 @@ function bindLibc(): Libc {
   const libc = koffi.load('libc.so.6')
   const program = koffi.struct({ length: 'uint16_t', instructions: 'void *' })
   const setFilter = libc.func('setsockopt', 'int', ['int', 'int', 'int', koffi.pointer(program), 'unsigned int'])
+  const recvmmsg = libc.func('int recvmmsg(int, void *, unsigned int, int, void *)')
+  const mmap = libc.func('void *mmap(void *, size_t, int, int, int, long)')
   return {
     socket: libc.func('int socket(int, int, int)'),
     bind: libc.func('int bind(int, const void *, unsigned int)'),
@@ -65,6 +73,9 @@ function bindLibc(): Libc {
     recv: libc.func('long recv(int, void *, unsigned long, int)'),
     send: libc.func('long send(int, const void *, unsigned long, int)'),
     sendto: libc.func('long sendto(int, const void *, unsigned long, int, const void *, unsigned int)'),
+    recvmmsg: (fd, records, count, flags) => recvmmsg(fd, records, count, flags, null),
+    sendmmsg: libc.func('int sendmmsg(int, void *, unsigned int, int)'),
+    mapMemory: (length) => mapMemory(mmap, length),
     poll: libc.func('int poll(void *, unsigned long, int)'),
     eventfd: libc.func('int eventfd(unsigned int, int)'),
     read: libc.func('long read(int, void *, unsigned long)'),
@@ -72,4 +83,14 @@ function bindLibc(): Libc {
     close: libc.func('int close(int)'),
     errno: () => koffi.errno(),
   }
+}
+
+const PROT_READ_WRITE = 3
+const MAP_PRIVATE_ANONYMOUS = 0x22
+
+function mapMemory(mmap: (...args: unknown[]) => unknown, length: number): { readonly bytes: Uint8Array; readonly address: bigint } {
+  const pointer = mmap(null, length, PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS, -1, 0)
+  const address = koffi.address(pointer)
+  if (address === 0xffff_ffff_ffff_ffffn || address === -1n) throw new SystemCallError('mmap', koffi.errno())
+  return { bytes: new Uint8Array(koffi.view(pointer, length)), address }
 }

@@ -6,22 +6,18 @@ const POLLHUP = 16
 const POLLNVAL = 32
 const RECORD_BYTES = 8
 
-/** What poll saw on one descriptor. */
-export interface Readiness {
-  readonly fd: number
-  readonly readable: boolean
-  readonly failed: boolean
-}
-
-/** A fixed list of descriptors to wait on. */
+/** A fixed list of descriptors to wait on. Waiting and looking allocate nothing. */
 export interface PollSet {
-  /** Waits until one is ready, `timeoutMs` at most. Throws SystemCallError, never for an interrupted call (that is an empty answer). */
-  wait(timeoutMs: number): readonly Readiness[]
+  readonly fds: readonly number[]
+  /** Waits until one is ready, `timeoutMs` at most. Throws SystemCallError, never for an interrupted call (then nothing is ready). */
+  wait(timeoutMs: number): void
+  /** Whether the last wait found something to read on `fds[at]`. */
+  isReadable(at: number): boolean
+  /** Whether the last wait found an error on `fds[at]`. */
+  hasFailed(at: number): boolean
 }
 
-const NOTHING: readonly Readiness[] = []
-
-/** Builds the list once; waiting then allocates nothing while nothing is ready. */
+/** Builds the list once. */
 export function createPollSet(libc: Libc, fds: readonly number[]): PollSet {
   const records = new Uint8Array(fds.length * RECORD_BYTES)
   const view = new DataView(records.buffer)
@@ -29,19 +25,17 @@ export function createPollSet(libc: Libc, fds: readonly number[]): PollSet {
     view.setInt32(index * RECORD_BYTES, fd, true)
     view.setInt16(index * RECORD_BYTES + 4, POLLIN, true)
   }
+  let ready = 0
+  const has = (at: number, events: number): boolean => ready > 0 && (view.getInt16(at * RECORD_BYTES + 6, true) & events) !== 0
   return {
+    fds,
     wait(timeoutMs) {
-      const ready = libc.poll(records, fds.length, timeoutMs)
-      if (ready === 0) return NOTHING
-      if (ready < 0) {
-        const errno = libc.errno()
-        if (isTransient(errno)) return NOTHING
-        throw new SystemCallError('poll', errno)
-      }
-      return fds.flatMap((fd, index) => {
-        const events = view.getInt16(index * RECORD_BYTES + 6, true)
-        return events === 0 ? [] : [{ fd, readable: (events & POLLIN) !== 0, failed: (events & (POLLERR | POLLHUP | POLLNVAL)) !== 0 }]
-      })
+      ready = libc.poll(records, fds.length, timeoutMs)
+      if (ready >= 0) return
+      const errno = libc.errno()
+      if (!isTransient(errno)) throw new SystemCallError('poll', errno)
     },
+    isReadable: (at) => has(at, POLLIN),
+    hasFailed: (at) => has(at, POLLERR | POLLHUP | POLLNVAL),
   }
 }

@@ -1,229 +1,170 @@
-import { type AddressKey, familyOfKey } from '../layer2/address-key.ts'
+import type { Fence } from '../fence.ts'
+import type { AddressKey } from '../layer2/address-key.ts'
+import { createConflicts } from '../layer2/conflict.ts'
 import type { Layer2Counters } from '../layer2/counters.ts'
-import { announcementFrames, type GratuitousSchedule } from '../layer2/gratuitous.ts'
-import type { SocketState, ToWorker } from '../layer2/message.ts'
-import { respondArp } from '../layer2/respond-arp.ts'
-import { respondNd } from '../layer2/respond-nd.ts'
-import type { ResponderTable } from '../layer2/response.ts'
-import type { SlottedLine, TablePort } from '../layer2/table.ts'
-import { type FrameSocket, openFrameSocket } from './frame-socket.ts'
+import { createGratuitousSchedule } from '../layer2/gratuitous.ts'
+import type { AnnouncementPlan, FromWorker, SocketState, ToWorker } from '../layer2/message.ts'
+import { createProbes } from '../layer2/probe.ts'
+import { createRateLimit } from '../layer2/rate-limit.ts'
+import type { SlottedLine } from '../layer2/table.ts'
+import { type Announcing, announceDue, startProbe } from './announcing.ts'
+import { type Answering, answerFrames, createAnswering } from './answering.ts'
 import type { Libc } from './libc.ts'
-import { createSolicitedGroups, type SolicitedGroups } from './solicited-groups.ts'
+import { createPorts, type Ports } from './ports.ts'
 
-/** Frames taken from one socket before the others get their turn. */
-const FRAMES_A_TURN = 64
-/** Gratuitous pairs sent before the next look at the sockets: a take-over of thousands must not delay an answer. */
-const PAIRS_A_TURN = 32
-const LONGEST_FRAME = 2048
-const REOPEN_DELAY_MS = 500
-const RESPOND = { IPv4: respondArp, IPv6: respondNd } as const
-
-/** One family on one interface. */
-interface Port {
-  readonly is: TablePort
-  readonly table: ResponderTable & { readonly addresses: Map<AddressKey, SlottedLine> }
-  /** ARP is asked by broadcast; only IPv6 has groups. */
-  readonly groups: SolicitedGroups | undefined
-  socket: FrameSocket | undefined
-  error: string | undefined
-  retryAtMs: number
-}
-
-/** By family and interface index, as portKey makes it. */
-type Ports = Map<string, Port>
-
-const portKey = (interfaceIndex: number, address: AddressKey): string => `${familyOfKey(address)} ${interfaceIndex}`
+/** How soon a fence that keeps frames back is looked at again: the thread that opens it wakes nobody. */
+const FENCE_LOOK_MS = 5
+const MOST_CLAIMS_TOLD = 256
 
 /** Carries frames between the sockets of the interfaces and the pure rules; all on one thread, none of it waits. */
 export interface Responder {
-  /** True while a port of the table has no socket. */
-  readonly broken: boolean
-  /** Makes table and sockets those of the change. */
-  apply(change: (ToWorker & { kind: 'change' })['change'], nowMs: number): void
+  /** Makes table and sockets those of the change. True when a socket was opened or closed. */
+  apply(change: (ToWorker & { kind: 'change' })['change']): boolean
+  /** Begins to ask for an address. True when a socket was opened. */
+  startProbe(probe: ToWorker & { kind: 'probe' }): boolean
+  /** True when a socket was closed. */
+  endProbe(id: number): boolean
   /** Answers what waits on one socket. True when the socket had to be closed. */
-  serve(fd: number, readable: boolean, failed: boolean, nowMs: number): boolean
-  /** Tries to open the sockets that are missing and due. True when one was tried. */
-  reopen(nowMs: number): boolean
-  /** Joins and leaves some of the groups for which that is due. True when that failed, or fails no more. */
-  settleGroups(nowMs: number): boolean
-  sendGratuitous(nowMs: number): void
-  /** Milliseconds until a gratuitous pair is due, or a group has to be joined or left. */
-  waitMs(nowMs: number): number | undefined
+  serve(fd: number, readable: boolean, failed: boolean): boolean
+  /** Sends what is due, and opens, joins and leaves what is due. True when a socket, or what is known of one, is another one. */
+  work(): boolean
+  /** What the other thread is to know, once. */
+  news(): readonly FromWorker[]
+  /** Milliseconds until there is something to do; Infinity when there is nothing. */
+  waitMs(): number
   fds(): readonly number[]
   states(): readonly SocketState[]
   /** Closes every socket. Idempotent. */
   close(): void
 }
 
-interface Parts {
+export interface ResponderOptions {
   readonly libc: Libc
   readonly counters: Layer2Counters
-  readonly schedule: GratuitousSchedule
+  /** Without one everything may be sent. */
+  readonly fence: Fence | undefined
+  readonly plan: AnnouncementPlan
+  /** Milliseconds of the clock that the fence is on. */
+  readonly now: () => number
+  /** Gives numbers in [0, 1). */
+  readonly random: () => number
 }
 
-/** Creates a responder without interfaces. */
-export function createResponder(parts: Parts): Responder {
-  const ports: Ports = new Map()
-  const lines = new Map<AddressKey, SlottedLine>()
-  const buffer = new Uint8Array(LONGEST_FRAME)
-  const byFd = (fd: number) => ports.values().find((port) => port.socket?.fd === fd)
+interface Parts extends Answering, Announcing {
+  readonly lines: Map<AddressKey, SlottedLine>
+}
+
+/** Creates a responder without interfaces. Throws SystemCallError when there is no memory for frames. */
+export function createResponder(options: ResponderOptions): Responder {
+  const parts = createParts(options)
+  const { ports, probes, now } = parts
   return {
-    get broken() {
-      return ports.values().some((port) => port.socket === undefined)
+    apply: (change) => apply(parts, change),
+    startProbe: (probe) => startProbe(parts, probe, now()),
+    endProbe(id) {
+      const probe = probes.end(id)
+      return probe === undefined ? false : stopAsking(parts, probe.interfaceIndex, probe.address)
     },
-    apply(change, nowMs) {
-      applyPorts(parts, ports, lines, change.ports, nowMs)
-      for (const address of change.remove) removeLine(parts, ports, lines, address)
-      for (const line of change.upsert) setLine(parts, ports, lines, line, nowMs)
-      parts.counters.addGlobal('installed')
+    serve: (fd, readable, failed) => serve(parts, fd, readable, failed),
+    work() {
+      const reopened = ports.reopen(now())
+      const regrouped = ports.settleGroups(now())
+      announceDue(parts, now())
+      return reopened || regrouped
     },
-    serve(fd, readable, failed, nowMs) {
-      const port = byFd(fd)
-      if (port?.socket === undefined) return false
-      if (failed) return dropSocket(port, port.socket.takeError()?.message ?? 'socket failed', nowMs)
-      return readable ? answer(parts, port, port.socket, buffer, nowMs) : false
-    },
-    reopen(nowMs) {
-      const missing = [...ports.values()].filter((port) => port.socket === undefined && port.retryAtMs <= nowMs)
-      for (const port of missing) openSocket(parts, port, nowMs)
-      return missing.length > 0
-    },
-    settleGroups(nowMs) {
-      let changed = false
-      for (const { groups } of ports.values()) if (groups?.work(nowMs) === true) changed = true
-      return changed
-    },
-    sendGratuitous(nowMs) {
-      for (const address of parts.schedule.due(nowMs, PAIRS_A_TURN)) sendPair(parts, ports, lines.get(address), address, nowMs)
-    },
-    waitMs(nowMs) {
-      let least = parts.schedule.waitMs(nowMs) ?? Infinity
-      for (const { groups } of ports.values()) least = Math.min(least, groups?.waitMs(nowMs) ?? Infinity)
-      return least === Infinity ? undefined : least
-    },
-    fds: () => [...ports.values()].flatMap(({ socket }) => (socket === undefined ? [] : [socket.fd])),
-    states: () => [...ports.values()].map(stateOf),
-    close() {
-      for (const port of ports.values()) closePort(port)
-      ports.clear()
-    },
+    news: () => news(parts),
+    waitMs: () => waitMs(parts),
+    fds: () => ports.fds(),
+    states: () => ports.states(),
+    close: () => ports.close(),
   }
 }
 
-const stateOf = ({ is: { index, family, name }, error, groups }: Port): SocketState => ({
-  interfaceIndex: index,
-  family,
-  name,
-  error: error ?? groups?.error,
-})
-
-function applyPorts(
-  parts: Parts,
-  ports: Ports,
-  lines: ReadonlyMap<AddressKey, SlottedLine>,
-  wanted: readonly TablePort[],
-  nowMs: number,
-): void {
-  const next = new Map(wanted.map((one) => [`${one.family} ${one.index}`, one]))
-  for (const [key, port] of ports) {
-    if (next.has(key)) continue
-    closePort(port)
-    ports.delete(key)
-  }
-  for (const [key, one] of next) {
-    const before = ports.get(key)
-    const port = before === undefined ? newPort(parts, one, lines) : changedPort(before, one)
-    ports.set(key, port)
-    if (port.socket === undefined) openSocket(parts, port, nowMs)
-  }
+function createParts(options: ResponderOptions): Parts {
+  const { libc, counters, fence, plan, now, random } = options
+  const lines = new Map<AddressKey, SlottedLine>()
+  const probes = createProbes(random)
+  const limit = createRateLimit()
+  const answering = createAnswering(libc)
+  const table = (index: number) => ({
+    probing: { has: (address: AddressKey) => probes.has(address, index) },
+    admits: (frame: Uint8Array) => limit.admits(frame, ETHERNET_SOURCE_AT, answering.turn.nowMs),
+  })
+  const ports: Ports = createPorts({ libc, lines, table })
+  const isOpen = (nowMs: number): boolean => fence === undefined || fence.isOpen(nowMs)
+  const schedule = createGratuitousSchedule(plan)
+  return { ...answering, counters, isOpen, now, lines, ports, probes, conflicts: createConflicts(), schedule }
 }
 
-const changedPort = (port: Port, is: TablePort): Port => ({ ...port, is, table: { ...port.table, mac: is.mac }, retryAtMs: 0 })
+const ETHERNET_SOURCE_AT = 6
 
-/** With the lines that name it already. */
-function newPort({ libc }: Parts, is: TablePort, lines: ReadonlyMap<AddressKey, SlottedLine>): Port {
-  const own = [...lines].filter(([address, line]) => line.interfaceIndex === is.index && familyOfKey(address) === is.family)
-  const groups = is.family === 'IPv6' ? createSolicitedGroups(libc, is.index) : undefined
-  for (const [address] of own) if (typeof address === 'bigint') groups?.add(address)
-  return { is, table: { mac: is.mac, addresses: new Map(own) }, groups, socket: undefined, error: undefined, retryAtMs: 0 }
+function apply(parts: Parts, change: (ToWorker & { kind: 'change' })['change']): boolean {
+  const nowMs = parts.now()
+  const changed = parts.ports.want(change.ports, nowMs)
+  for (const address of change.remove) removeLine(parts, address)
+  for (const line of change.upsert) setLine(parts, line, nowMs)
+  parts.counters.addGlobal('installed')
+  return changed
 }
 
-function closePort(port: Port): void {
-  port.socket?.close()
-  port.groups?.close()
-}
-
-function openSocket(parts: Parts, port: Port, nowMs: number): void {
-  try {
-    port.socket = openFrameSocket(parts.libc, port.is.index, port.is.family)
-    port.error = undefined
-  } catch (error) {
-    port.error = error instanceof Error ? error.message : String(error)
-    port.retryAtMs = nowMs + REOPEN_DELAY_MS
-  }
-}
-
-/** ENETDOWN and the like: the socket is of no more use until the interface is back, and is opened anew then. */
-function dropSocket(port: Port, error: string, nowMs: number): true {
-  port.socket?.close()
-  port.socket = undefined
-  port.groups?.reset()
-  port.error = error
-  port.retryAtMs = nowMs + REOPEN_DELAY_MS
-  return true
-}
-
-function removeLine(parts: Parts, ports: Ports, lines: Map<AddressKey, SlottedLine>, address: AddressKey): void {
+function removeLine({ lines, ports, schedule, conflicts }: Parts, address: AddressKey): void {
   const line = lines.get(address)
   if (line === undefined) return
   lines.delete(address)
-  const port = ports.get(portKey(line.interfaceIndex, address))
-  port?.table.addresses.delete(address)
-  if (typeof address === 'bigint') port?.groups?.remove(address)
-  parts.schedule.stop(address)
+  ports.removeLine(line)
+  if (typeof address === 'bigint') ports.of(line.interfaceIndex, address)?.groups?.remove(address)
+  schedule.stop(address)
+  conflicts.forget(address)
 }
 
-function setLine(parts: Parts, ports: Ports, lines: Map<AddressKey, SlottedLine>, line: SlottedLine, nowMs: number): void {
+function setLine(parts: Parts, line: SlottedLine, nowMs: number): void {
+  const { lines, ports } = parts
   const { address, interfaceIndex } = line
   // A line that stays on its interface keeps its group: to leave it for a moment is to miss a solicitation.
   if (lines.get(address)?.interfaceIndex !== interfaceIndex) {
-    removeLine(parts, ports, lines, address)
-    if (typeof address === 'bigint') ports.get(portKey(interfaceIndex, address))?.groups?.add(address)
+    removeLine(parts, address)
+    if (typeof address === 'bigint') ports.of(interfaceIndex, address)?.groups?.add(address)
   }
   lines.set(address, line)
-  ports.get(portKey(interfaceIndex, address))?.table.addresses.set(address, line)
+  ports.addLine(line)
   parts.schedule.start(address, nowMs)
 }
 
-/** Answers up to FRAMES_A_TURN waiting frames. True when the socket failed and was closed. */
-function answer(parts: Parts, port: Port, socket: FrameSocket, buffer: Uint8Array, nowMs: number): boolean {
-  const respond = RESPOND[port.is.family]
-  for (let turn = 0; turn < FRAMES_A_TURN; turn++) {
-    const received = socket.receive(buffer)
-    if (received === 'empty') return false
-    if (typeof received !== 'number') return dropSocket(port, received.message, nowMs)
-    const response = respond(buffer.subarray(0, received), port.table)
-    const slot = response.address === undefined ? undefined : port.table.addresses.get(response.address)?.slot
-    if (slot !== undefined && (response.kind === 'reply' || response.reason === 'bad-sender')) parts.counters.add(slot, 'requests')
-    if (response.kind === 'ignore') parts.counters.addGlobal(response.reason)
-    else if (socket.send(response.frame) !== undefined) parts.counters.addGlobal('rejected')
-    else if (slot !== undefined) parts.counters.add(slot, 'responses')
-  }
-  return false
+function serve(parts: Parts, fd: number, readable: boolean, failed: boolean): boolean {
+  const port = parts.ports.byFd(fd)
+  if (port?.socket === undefined) return false
+  if (!failed) return readable && answerFrames(parts, port, port.socket)
+  parts.ports.drop(port, port.socket.takeError()?.message ?? 'socket failed', parts.now())
+  return true
 }
 
-function sendPair(parts: Parts, ports: Ports, line: SlottedLine | undefined, address: AddressKey, nowMs: number): void {
-  const port = line === undefined ? undefined : ports.get(portKey(line.interfaceIndex, address))
-  if (line === undefined || port?.socket === undefined) {
-    parts.schedule.failed(address, nowMs)
-    return
+function stopAsking({ ports, now }: Parts, interfaceIndex: number, address: AddressKey): boolean {
+  if (typeof address === 'bigint') ports.of(interfaceIndex, address)?.groups?.remove(address)
+  return ports.release(interfaceIndex, address, now())
+}
+
+function news(parts: Parts): readonly FromWorker[] {
+  const results = parts.probes.results()
+  const claims = parts.conflicts.news()
+  if (results.length === 0 && claims.length === 0) return NO_NEWS
+  const told: FromWorker[] = []
+  for (let at = 0; at < claims.length; at += MOST_CLAIMS_TOLD) {
+    told.push({ kind: 'foreign-claims', claims: claims.slice(at, at + MOST_CLAIMS_TOLD) })
   }
-  for (const frame of announcementFrames(port.is.mac, address)) {
-    if (port.socket.send(frame) === undefined) continue
-    parts.counters.addGlobal('rejected')
-    parts.schedule.failed(address, nowMs)
-    return
+  let closed = false
+  for (const { id, address, interfaceIndex, takenBy, error } of results) {
+    closed = stopAsking(parts, interfaceIndex, address) || closed
+    told.push({ kind: 'probed', id, takenBy, error })
   }
-  parts.counters.add(line.slot, 'gratuitous')
-  parts.schedule.sent(address, nowMs)
+  if (closed) told.push({ kind: 'sockets', states: parts.ports.states() })
+  return told
+}
+
+const NO_NEWS: readonly FromWorker[] = []
+
+function waitMs({ schedule, conflicts, probes, ports, isOpen, now }: Parts): number {
+  const nowMs = now()
+  const frames = Math.min(schedule.waitMs(nowMs) ?? Infinity, conflicts.waitMs(nowMs) ?? Infinity)
+  const allowed = isOpen(nowMs) ? frames : Math.max(frames, FENCE_LOOK_MS)
+  return Math.min(allowed, probes.waitMs(nowMs) ?? Infinity, ports.waitMs(nowMs))
 }

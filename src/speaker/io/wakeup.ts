@@ -4,6 +4,9 @@ const EFD_NONBLOCK = 0o4000
 const EFD_CLOEXEC = 0o2000000
 const ONE = new Uint8Array(BigUint64Array.of(1n).buffer)
 
+/** Of each thread that reads; what is read says nothing. */
+const DRAINED = new Uint8Array(8)
+
 /** An eventfd: one thread wakes another one that waits in poll(). */
 export interface Wakeup {
   readonly fd: number
@@ -33,5 +36,5 @@ export function openWakeup(libc: Libc): Wakeup {
 
 /** Takes the pending wakes off the descriptor, on the thread that waits. */
 export function drainWakeup(libc: Libc, fd: number): void {
-  libc.read(fd, new Uint8Array(8), 8)
+  libc.read(fd, DRAINED, 8)
 }

@@ -13,13 +13,14 @@ export const ipOfKey = (key: AddressKey): Ip =>
 
 export const familyOfKey = (key: AddressKey): Family => (typeof key === 'number' ? 'IPv4' : 'IPv6')
 
-/** Four bytes in network byte order. */
-export function ipv4Key(bytes: Uint8Array): number {
-  return (((bytes[0] ?? 0) << 24) | ((bytes[1] ?? 0) << 16) | ((bytes[2] ?? 0) << 8) | (bytes[3] ?? 0)) >>> 0
+/** Four bytes in network byte order, from `at` on. */
+export function ipv4Key(bytes: Uint8Array, at = 0): number {
+  return (((bytes[at] ?? 0) << 24) | ((bytes[at + 1] ?? 0) << 16) | ((bytes[at + 2] ?? 0) << 8) | (bytes[at + 3] ?? 0)) >>> 0
 }
 
-/** Sixteen bytes in network byte order. Throws RangeError when there are fewer, which is a bug of the caller. */
-export function ipv6Key(bytes: Uint8Array): bigint {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  return (view.getBigUint64(0) << 64n) | view.getBigUint64(8)
+/** Sixteen bytes in network byte order, from `at` on; those that are missing count as 0. */
+export function ipv6Key(bytes: Uint8Array, at = 0): bigint {
+  const high = (BigInt(ipv4Key(bytes, at)) << 32n) | BigInt(ipv4Key(bytes, at + 4))
+  const low = (BigInt(ipv4Key(bytes, at + 8)) << 32n) | BigInt(ipv4Key(bytes, at + 12))
+  return (high << 64n) | low
 }

@@ -3,18 +3,32 @@ import { serializeArp } from '../../wire/arp.ts'
 import { BROADCAST_MAC, ETHER_TYPE, serializeEthernet } from '../../wire/ethernet.ts'
 import { ALL_NODES, multicastMac } from '../../wire/ipv6.ts'
 import { type AddressKey, ipOfKey } from './address-key.ts'
+import { createDueQueue } from './due-queue.ts'
+import type { AnnouncementPlan } from './message.ts'
 import { advertisement } from './respond-nd.ts'
 
 /**
- * When the pair of gratuitous frames goes out, in milliseconds after the take-over. The first pair is what neighbours act on; the others
- * are for the ones that lost it: one frame lost in the change-over would leave a neighbour with the old MAC until its entry ages.
+ * When the pair of gratuitous frames goes out, in milliseconds after the take-over, if nothing else is asked for. The first pair is what
+ * neighbours act on; the others are for the ones that lost it: one frame lost in the change-over would leave a neighbour with the old MAC
+ * until its entry ages.
  */
 export const PAIR_DELAYS_MS = [0, 1000, 2000, 4000] as const
 
-/** The same for the unsolicited advertisement of IPv6: no more than three, a second apart. Source: RFC 4861 sections 7.2.6 and 10. */
-export const ADVERTISEMENT_DELAYS_MS = [0, 1000, 2000] as const
+/** RFC 4861 section 10: MAX_NEIGHBOR_ADVERTISEMENT and RETRANS_TIMER. */
+const MOST_ADVERTISEMENTS = 3
+const ADVERTISEMENT_SPACING_MS = 1000
 
-const delaysOf = (address: AddressKey): readonly number[] => (typeof address === 'number' ? PAIR_DELAYS_MS : ADVERTISEMENT_DELAYS_MS)
+/** Those of the delays that IPv6 may use: three unsolicited advertisements at most, a second apart. RFC 4861 section 7.2.6. */
+export function advertisementDelays(delaysMs: readonly number[]): readonly number[] {
+  const chosen: number[] = []
+  for (const delayMs of delaysMs) {
+    const last = chosen.at(-1)
+    if (chosen.length < MOST_ADVERTISEMENTS && (last === undefined || delayMs - last >= ADVERTISEMENT_SPACING_MS)) chosen.push(delayMs)
+  }
+  return chosen
+}
+
+export const ADVERTISEMENT_DELAYS_MS = advertisementDelays(PAIR_DELAYS_MS)
 
 /** How long after a failed send the same pair is tried again: a link that is coming up refuses frames for a moment. */
 export const RETRY_DELAY_MS = 100
@@ -34,7 +48,10 @@ export function gratuitousFrames(mac: Uint8Array, ip: Uint8Array): readonly [Uin
   return [frame('request'), frame('reply')]
 }
 
-/** What goes out at once for an address: the pair, or for IPv6 one advertisement to every node, with the override flag. */
+/**
+ * What goes out at once for an address: the pair, or for IPv6 one advertisement to every node, with the override flag. Routers are
+ * nodes: the one to all routers that RFC 9131 section 6.1.2 asks of a host reaches them by this one.
+ */
 export function announcementFrames(mac: Uint8Array, address: AddressKey): readonly Uint8Array[] {
   const ip = ipToBytes(ipOfKey(address))
   if (typeof address === 'number') return gratuitousFrames(mac, ip)
@@ -43,14 +60,14 @@ export function announcementFrames(mac: Uint8Array, address: AddressKey): readon
 
 /**
  * The announcements still to be sent, by address ("pair" stands for the one frame of IPv6 too). Times are milliseconds of one
- * monotonic clock that the caller reads.
+ * monotonic clock that the caller reads. Every operation takes O(log n).
  */
 export interface GratuitousSchedule {
-  /** Begins (or begins anew) the pairs of one address; the first is due at once. */
+  /** Begins (or begins anew) the pairs of one address; the first is due after the first delay, which is mostly at once. */
   start(address: AddressKey, nowMs: number): void
   /** Forgets an address. */
   stop(address: AddressKey): void
-  /** Up to `most` addresses whose pair is due. */
+  /** Takes up to `most` addresses whose pair is due; `sent` or `failed` follows for each. */
   due(nowMs: number, most: number): readonly AddressKey[]
   /** A pair of this address left: the next one is planned, counted from the first. */
   sent(address: AddressKey, nowMs: number): void
@@ -60,36 +77,46 @@ export interface GratuitousSchedule {
   waitMs(nowMs: number): number | undefined
 }
 
-/** Creates an empty schedule. */
-export function createGratuitousSchedule(): GratuitousSchedule {
-  const plans = new Map<AddressKey, { readonly startMs: number | undefined; readonly pair: number; readonly dueMs: number }>()
+interface Progress {
+  /** When the first pair left, less its own delay. */
+  startMs: number | undefined
+  /** Which pair is next. */
+  pair: number
+}
+
+const USUAL: AnnouncementPlan = { delaysMs: PAIR_DELAYS_MS, repeatMs: undefined }
+
+/** Creates an empty schedule. Throws RangeError for a plan that has no first announcement. */
+export function createGratuitousSchedule(plan: AnnouncementPlan = USUAL): GratuitousSchedule {
+  const delays = { number: plan.delaysMs, bigint: advertisementDelays(plan.delaysMs) } as const
+  const firstMs = plan.delaysMs[0]
+  if (firstMs === undefined) throw new RangeError('an address has to be announced once')
+  const progress = new Map<AddressKey, Progress>()
+  const queue = createDueQueue<AddressKey>()
+  const stop = (address: AddressKey): void => {
+    progress.delete(address)
+    queue.delete(address)
+  }
   return {
-    start: (address, nowMs) => void plans.set(address, { startMs: undefined, pair: 0, dueMs: nowMs }),
-    stop: (address) => void plans.delete(address),
-    due(nowMs, most) {
-      const addresses: AddressKey[] = []
-      for (const [address, { dueMs }] of plans) {
-        if (addresses.length === most) break
-        if (dueMs <= nowMs) addresses.push(address)
-      }
-      return addresses
+    start(address, nowMs) {
+      progress.set(address, { startMs: undefined, pair: 0 })
+      queue.set(address, nowMs + firstMs)
     },
+    stop,
+    due: (nowMs, most) => queue.take(nowMs, most),
     sent(address, nowMs) {
-      const plan = plans.get(address)
-      if (plan === undefined) return
-      const startMs = plan.startMs ?? nowMs
-      const delayMs = delaysOf(address)[plan.pair + 1]
-      if (delayMs === undefined) plans.delete(address)
-      else plans.set(address, { startMs, pair: plan.pair + 1, dueMs: startMs + delayMs })
+      const at = progress.get(address)
+      if (at === undefined) return
+      at.startMs ??= nowMs - firstMs
+      at.pair++
+      const delayMs = delays[typeof address === 'number' ? 'number' : 'bigint'][at.pair]
+      if (delayMs !== undefined) queue.set(address, at.startMs + delayMs)
+      else if (plan.repeatMs !== undefined) queue.set(address, nowMs + plan.repeatMs)
+      else stop(address)
     },
     failed(address, nowMs) {
-      const plan = plans.get(address)
-      if (plan !== undefined) plans.set(address, { ...plan, dueMs: nowMs + RETRY_DELAY_MS })
+      if (progress.has(address)) queue.set(address, nowMs + RETRY_DELAY_MS)
     },
-    waitMs(nowMs) {
-      let next: number | undefined
-      for (const { dueMs } of plans.values()) if (next === undefined || dueMs < next) next = dueMs
-      return next === undefined ? undefined : Math.max(0, next - nowMs)
-    },
+    waitMs: (nowMs) => queue.waitMs(nowMs),
   }
 }

@@ -1,41 +1,53 @@
 import { type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_threads'
+import { createFence, monotonicMs } from '../fence.ts'
 import { openLibc } from '../io/libc.ts'
 import { createPollSet, type PollSet } from '../io/poll-set.ts'
 import { createResponder, type Responder } from '../io/responder.ts'
 import { drainWakeup } from '../io/wakeup.ts'
 import { createLayer2Counters } from './counters.ts'
-import { createGratuitousSchedule } from './gratuitous.ts'
 import type { FromWorker, ToWorker, WorkerStart } from './message.ts'
 
 /**
  * The thread that answers ARP and neighbour discovery. It waits in poll() and never runs an event loop, so nothing that the main thread
- * does (JSON, TLS, garbage collection) delays an answer. Messages arrive by port; the eventfd ends the wait. The wait is bounded because
- * the process cannot exit while a thread is inside a system call.
+ * does (JSON, TLS, garbage collection) delays an answer. Messages arrive by port; the eventfd ends the wait. They come before frames: an
+ * address that was taken away is not answered any more, however many questions for it wait. The wait is bounded because the process
+ * cannot exit while a thread is inside a system call.
  */
 const LONGEST_WAIT_MS = 1000
-/** How often an interface whose socket failed is tried again. */
-const REOPEN_DELAY_MS = 500
 
 function run(start: WorkerStart): void {
   const port = start.port as MessagePort // the structured clone has no type
   const libc = openLibc()
   const counters = createLayer2Counters(start.counters)
-  const responder = createResponder({ libc, counters, schedule: createGratuitousSchedule() })
+  const responder = createResponder({
+    libc,
+    counters,
+    fence: start.fence === undefined ? undefined : createFence(start.fence),
+    plan: start.announcements,
+    now: fenceClock(),
+    random: Math.random,
+  })
+  const build = (): PollSet => createPollSet(libc, [start.wakeupFd, ...responder.fds()])
+  const send = (message: FromWorker): void => port.postMessage(message)
   try {
-    let pollSet = createPollSet(libc, [start.wakeupFd, ...responder.fds()])
-    for (;;) {
-      const waitMs = Math.min(responder.waitMs(performance.now()) ?? LONGEST_WAIT_MS, responder.broken ? REOPEN_DELAY_MS : LONGEST_WAIT_MS)
-      let socketsChanged = false
-      for (const { fd, readable, failed } of pollSet.wait(Math.ceil(waitMs))) {
-        if (fd === start.wakeupFd) drainWakeup(libc, fd)
-        else socketsChanged = responder.serve(fd, readable, failed, performance.now()) || socketsChanged
-      }
-      const news = takeMessages(port, responder)
+    // What waits already is the whole table: what is told of the sockets is about it from the first time on.
+    if (takeMessages(port, responder, send) === 'stop') return
+    send({ kind: 'sockets', states: responder.states() })
+    for (let pollSet = build(); ; ) {
+      pollSet.wait(Math.ceil(Math.min(responder.waitMs(), LONGEST_WAIT_MS)))
+      if (pollSet.isReadable(0)) drainWakeup(libc, start.wakeupFd)
+      const news = takeMessages(port, responder, send)
       if (news === 'stop') return
-      socketsChanged = responder.reopen(performance.now()) || news === 'changed' || socketsChanged
-      socketsChanged = responder.settleGroups(performance.now()) || socketsChanged
-      if (socketsChanged) pollSet = announceSockets(port, responder, (fds) => createPollSet(libc, [start.wakeupFd, ...fds]))
-      responder.sendGratuitous(performance.now())
+      // With other sockets a descriptor may mean another one: the next turn, at once, looks again.
+      const changed = news === 'changed' || serve(responder, pollSet)
+      if (responder.work() || changed) {
+        send({ kind: 'sockets', states: responder.states() })
+        pollSet = build()
+      }
+      for (const message of responder.news()) {
+        send(message)
+        if (message.kind === 'sockets') pollSet = build()
+      }
       counters.addGlobal('heartbeat')
     }
   } finally {
@@ -44,28 +56,37 @@ function run(start: WorkerStart): void {
   }
 }
 
-/** Applies every waiting message. */
-function takeMessages(port: MessagePort, responder: Responder): 'stop' | 'changed' | 'nothing' {
+/** monotonicMs(), as cheap as performance.now(): both are the system's monotonic clock, from different origins. */
+function fenceClock(): () => number {
+  const originMs = monotonicMs() - performance.now()
+  return () => originMs + performance.now()
+}
+
+/** Applies every waiting message. `changed`: sockets were opened or closed. */
+function takeMessages(port: MessagePort, responder: Responder, send: (message: FromWorker) => void): 'stop' | 'changed' | 'nothing' {
   let news: 'changed' | 'nothing' = 'nothing'
   for (let received = receiveMessageOnPort(port); received !== undefined; received = receiveMessageOnPort(port)) {
     const message = received.message as ToWorker
     if (message.kind === 'stop') return 'stop'
-    if (message.kind === 'settle') reply(port, { kind: 'settled', id: message.id })
-    else if (message.kind === 'probe') reply(port, { kind: 'probed', id: message.id, takenBy: undefined, error: 'not built yet' })
-    else if (message.kind === 'change') {
-      responder.apply(message.change, performance.now())
-      news = 'changed'
-    }
+    if (message.kind === 'settle') send({ kind: 'settled', id: message.id })
+    else if (apply(responder, message)) news = 'changed'
   }
   return news
 }
 
-const reply = (port: MessagePort, message: FromWorker): void => port.postMessage(message)
+function apply(responder: Responder, message: Exclude<ToWorker, { kind: 'stop' | 'settle' }>): boolean {
+  if (message.kind === 'change') return responder.apply(message.change)
+  return message.kind === 'probe' ? responder.startProbe(message) : responder.endProbe(message.id)
+}
 
-function announceSockets(port: MessagePort, responder: Responder, build: (fds: readonly number[]) => PollSet): PollSet {
-  const message: FromWorker = { kind: 'sockets', states: responder.states() }
-  port.postMessage(message)
-  return build(responder.fds())
+/** True when a socket had to be closed. */
+function serve(responder: Responder, pollSet: PollSet): boolean {
+  let changed = false
+  for (let at = 1; at < pollSet.fds.length; at++) {
+    const [fd, readable, failed] = [pollSet.fds[at] ?? -1, pollSet.isReadable(at), pollSet.hasFailed(at)]
+    if (readable || failed) changed = responder.serve(fd, readable, failed) || changed
+  }
+  return changed
 }
 
 run(workerData as WorkerStart)

@@ -6,11 +6,12 @@ import { formatMac, parseMac } from '../../../src/addr/mac.ts'
 import { addressKey, ipOfKey, ipv6Key } from '../../../src/speaker/layer2/address-key.ts'
 import { ADVERTISEMENT_DELAYS_MS, announcementFrames, createGratuitousSchedule } from '../../../src/speaker/layer2/gratuitous.ts'
 import { respondNd } from '../../../src/speaker/layer2/respond-nd.ts'
-import type { IgnoreReason } from '../../../src/speaker/layer2/response.ts'
+import type { Verdict } from '../../../src/speaker/layer2/response.ts'
 import { BROADCAST_MAC, ETHER_TYPE, parseEthernet, serializeEthernet } from '../../../src/wire/ethernet.ts'
 import { parseNeighborMessage, serializeNeighborMessage, solicitedNodeGroup } from '../../../src/wire/icmpv6-nd.ts'
 import { multicastMac } from '../../../src/wire/ipv6.ts'
 import { ipOf } from '../support/objects.ts'
+import { outcomeOf, tableOf } from '../support/responses.ts'
 
 const mac = (text: string): Uint8Array => {
   const parsed = parseMac(text)
@@ -22,7 +23,9 @@ const key = (text: string) => addressKey(ipOf(text))
 const OWN = mac('02:00:00:00:00:01')
 const ASKER = mac('02:00:00:00:00:99')
 const VIP = 'fd00:251::240'
-const TABLE = { mac: OWN, addresses: new Set([key(VIP), key('fe80::aaaa'), key('10.0.0.1')]) }
+const WANTED = 'fd00:251::250'
+const TABLE = tableOf(OWN, [key(VIP), key('fe80::aaaa'), key('10.0.0.1')], { probing: new Set([key(WANTED)]) })
+const respond = (bytes: Uint8Array, table = TABLE) => outcomeOf(respondNd, bytes, table)
 
 interface Asked {
   readonly etherDestination?: Uint8Array
@@ -88,8 +91,8 @@ const answered: readonly { readonly name: string; readonly asked: Asked; readonl
 ]
 for (const { name, asked, to } of answered) {
   t.test(`answers ${name}`, async (t) => {
-    const response = respondNd(frame(asked), TABLE)
-    if (response.kind !== 'reply') return void t.fail(response.reason)
+    const response = respond(frame(asked))
+    if (response.frame === undefined) return void t.fail(response.verdict)
     t.equal(response.address, key(asked.target ?? VIP))
     t.same(read(response.frame), {
       toMac: '02:00:00:00:00:99',
@@ -104,46 +107,104 @@ for (const { name, asked, to } of answered) {
   })
 }
 
-const advertisement = frame({}).subarray(0, 14)
-const flags = { router: false, solicited: false, override: true }
-const NA = serializeNeighborMessage({
-  kind: 'advertisement',
-  source: ip(VIP),
-  destination: ip('ff02::1'),
-  target: ip(VIP),
-  ...flags,
-  targetMac: ASKER,
-})
+/** An advertisement to all nodes, or as said. */
+function advertised(over: { target?: string; targetMac?: Uint8Array | undefined; etherSource?: Uint8Array } = {}): Uint8Array {
+  const target = ip(over.target ?? VIP)
+  const flags = { router: false, solicited: false, override: true }
+  const targetMac = 'targetMac' in over ? over.targetMac : ASKER
+  const payload = serializeNeighborMessage({
+    kind: 'advertisement',
+    source: target,
+    destination: ip('ff02::1'),
+    target,
+    ...flags,
+    targetMac,
+  })
+  const source = over.etherSource ?? ASKER
+  return serializeEthernet({ destination: multicastMac(ip('ff02::1')), source, etherType: ETHER_TYPE.ipv6, payload })
+}
+
 const passedOn = frame({})
 passedOn[21] = 254
 const damaged = frame({})
-damaged[70] = 1
-const ignored: readonly { readonly name: string; readonly given: Uint8Array; readonly reason: IgnoreReason; readonly address?: string }[] =
-  [
-    { name: 'an address that is not ours', given: frame({ target: 'fd00:251::241' }), reason: 'not-ours' },
-    {
-      name: 'an address of ours in its last three bytes only: it shares the group',
-      given: frame({ target: 'fd00:252::240' }),
-      reason: 'not-ours',
-    },
-    { name: 'the number of an IPv4 address of ours', given: frame({ target: '::a00:1' }), reason: 'not-ours' },
-    { name: 'an advertisement', given: new Uint8Array([...advertisement, ...NA]), reason: 'not-a-request' },
-    { name: 'a unicast to another host', given: frame({ etherDestination: mac('02:00:00:00:00:02') }), reason: 'other-host' },
-    { name: 'our own frame, sent back by a loop', given: frame({ etherSource: OWN, sourceMac: OWN }), reason: 'own-frame' },
-    { name: 'ARP', given: frame({ etherType: ETHER_TYPE.arp }), reason: 'malformed' },
-    { name: 'half a frame', given: frame({}).subarray(0, 60), reason: 'malformed' },
-    { name: 'nothing', given: new Uint8Array(), reason: 'malformed' },
-    { name: 'what a router has passed on', given: passedOn, reason: 'malformed' },
-    { name: 'a damaged target', given: damaged, reason: 'malformed' },
-    { name: 'an asker without a MAC', given: frame({ sourceMac: new Uint8Array(6) }), reason: 'bad-sender', address: VIP },
-    { name: 'an asker with a group MAC', given: frame({ sourceMac: BROADCAST_MAC }), reason: 'bad-sender', address: VIP },
-    { name: 'a host that uses our address', given: frame({ source: VIP, target: 'fd00:251::1' }), reason: 'foreign-claim', address: VIP },
-  ]
-for (const { name, given, reason, address } of ignored) {
+damaged[57] = (damaged[57] ?? 0) ^ 1
+const ignored: readonly {
+  readonly name: string
+  readonly given: Uint8Array
+  readonly verdict: Verdict
+  readonly address?: string
+  readonly mac?: Uint8Array
+}[] = [
+  { name: 'an address that is not ours', given: frame({ target: 'fd00:251::241' }), verdict: 'not-ours' },
+  {
+    name: 'an address of ours in its last three bytes only: it shares the group',
+    given: frame({ target: 'fd00:252::240' }),
+    verdict: 'not-ours',
+  },
+  { name: 'the number of an IPv4 address of ours', given: frame({ target: '::a00:1' }), verdict: 'not-ours' },
+  { name: 'an advertisement of another address', given: advertised({ target: 'fd00:251::30' }), verdict: 'not-a-request' },
+  { name: 'an advertisement of our address', given: advertised(), verdict: 'foreign-claim', address: VIP, mac: ASKER },
+  {
+    name: 'one without its option: the frame tells who claims',
+    given: advertised({ targetMac: undefined }),
+    verdict: 'foreign-claim',
+    address: VIP,
+    mac: ASKER,
+  },
+  { name: 'our own advertisement, sent back by a loop', given: advertised({ targetMac: OWN, etherSource: OWN }), verdict: 'own-frame' },
+  { name: 'the answer to our probe', given: advertised({ target: WANTED }), verdict: 'taken', address: WANTED, mac: ASKER },
+  {
+    name: 'the probe of another host for what we ask for',
+    given: frame({ ...PROBE, target: WANTED }),
+    verdict: 'taken',
+    address: WANTED,
+    mac: ASKER,
+  },
+  { name: 'our own probe, sent back by a loop', given: frame({ ...PROBE, target: WANTED, etherSource: OWN }), verdict: 'own-frame' },
+  { name: 'a plain question about what we ask for', given: frame({ target: WANTED }), verdict: 'not-ours' },
+  {
+    name: 'a question of a host that has what we ask for',
+    given: frame({ source: WANTED }),
+    verdict: 'taken',
+    address: WANTED,
+    mac: ASKER,
+  },
+  { name: 'a unicast to another host', given: frame({ etherDestination: mac('02:00:00:00:00:02') }), verdict: 'other-host' },
+  { name: 'our own frame, sent back by a loop', given: frame({ etherSource: OWN, sourceMac: OWN }), verdict: 'own-frame' },
+  { name: 'ARP', given: frame({ etherType: ETHER_TYPE.arp }), verdict: 'malformed' },
+  { name: 'half a frame', given: frame({}).subarray(0, 60), verdict: 'malformed' },
+  { name: 'nothing', given: new Uint8Array(), verdict: 'malformed' },
+  { name: 'what a router has passed on', given: passedOn, verdict: 'malformed' },
+  { name: 'a damaged checksum', given: damaged, verdict: 'malformed' },
+  { name: 'an asker without a MAC', given: frame({ sourceMac: new Uint8Array(6) }), verdict: 'bad-sender', address: VIP },
+  { name: 'an asker with a group MAC', given: frame({ sourceMac: BROADCAST_MAC }), verdict: 'bad-sender', address: VIP },
+  {
+    name: 'a host that uses our address',
+    given: frame({ source: VIP, target: 'fd00:251::1' }),
+    verdict: 'foreign-claim',
+    address: VIP,
+    mac: ASKER,
+  },
+]
+for (const { name, given, verdict, address, mac } of ignored) {
   t.test(`ignores ${name}`, async (t) => {
-    t.same(respondNd(given, TABLE), { kind: 'ignore', reason, ...(address === undefined ? {} : { address: key(address) }) })
+    const more = { ...(address === undefined ? {} : { address: key(address) }), ...(mac === undefined ? {} : { mac }) }
+    t.same(respond(given), { verdict, ...more })
   })
 }
+
+t.test('an asker that has had its share gets no answer; what is not for us costs it nothing', async (t) => {
+  const asked: string[] = []
+  const table = tableOf(OWN, [key(VIP)], {
+    admits(bytes) {
+      asked.push(formatMac(bytes.slice(6, 12)))
+      return false
+    },
+  })
+  t.same(respond(frame({}), table), { verdict: 'rate-limited', address: key(VIP) })
+  t.equal(respond(frame({ target: 'fd00:251::241' }), table).verdict, 'not-ours')
+  t.same(asked, [formatMac(ASKER)])
+})
 
 t.test('at a take-over every node is told, with Override and nothing else', async (t) => {
   t.same(announcementFrames(OWN, key(VIP)).map(read), [
@@ -192,8 +253,8 @@ t.test('any bytes get at most one advertisement of 86 bytes, from our MAC', asyn
   })
   fc.assert(
     fc.property(fc.oneof(fc.uint8Array({ maxLength: 120 }), near), (bytes) => {
-      const response = respondNd(bytes, TABLE)
-      if (response.kind === 'ignore') return
+      const response = respond(bytes)
+      if (response.frame === undefined) return
       replies++
       assert.equal(response.frame.length, 86)
       assert.deepEqual(response.frame.slice(6, 12), OWN)
