@@ -80,8 +80,12 @@ const LINK_LOCAL: readonly Prefix[] = ['169.254.0.0/16', 'fe80::/10'].flatMap((t
 function subnetsOf(prefixes: readonly Prefix[]): readonly Prefix[] {
   const isWide = ({ family, base, length }: Prefix) =>
     !LINK_LOCAL.some((local) => length >= local.length && prefixContains(local, { family, value: base }))
-  return [...new Map(prefixes.filter(isWide).map((prefix) => [formatPrefix(prefix), prefix])).values()]
+  return united(prefixes.filter(isWide))
 }
+
+const united = (prefixes: readonly Prefix[]): readonly Prefix[] => [
+  ...new Map(prefixes.map((prefix) => [formatPrefix(prefix), prefix])).values(),
+]
 
 /** Counts how often each link came up, from every state that the kernel reports. */
 export interface LinkHistory {
@@ -98,6 +102,48 @@ export function createLinkHistory(): LinkHistory {
     observe(index, up) {
       if (known.get(index) === false && up) ups.set(index, (ups.get(index) ?? 0) + 1)
       known.set(index, up)
+    },
+  }
+}
+
+/** How long a network is remembered after its link came up. Whoever configures links needs seconds to give an address again. */
+const REMEMBERED_MS = 30_000
+
+/** Remembers the networks of links over a time without carrier. */
+export interface SubnetMemory {
+  /** The interfaces with what is remembered of their networks. `ups` is that of LinkHistory, `nowMs` that of a monotonic clock. */
+  complete(interfaces: readonly NetworkInterface[], ups: ReadonlyMap<number, number>, nowMs: number): readonly NetworkInterface[]
+}
+
+interface RememberedLink {
+  readonly name: string
+  readonly subnets: readonly Prefix[]
+  readonly ups: number
+  /** From when on only that counts which the link has then. */
+  readonly freshAtMs: number
+}
+
+/**
+ * Creates an empty memory. The kernel drops the IPv6 addresses of a link that is set down, and IPv6 routes with them: an address that has
+ * stayed through a short loss of the link must not move because the link's own address is a second late. What a link loses while it is up
+ * is forgotten at once.
+ */
+export function createSubnetMemory(): SubnetMemory {
+  const links = new Map<number, RememberedLink>()
+  const complete = (link: NetworkInterface, ups: number, nowMs: number): NetworkInterface => {
+    const { index, name } = link
+    const known = links.get(index)
+    const before = known?.name === name ? known : { name, subnets: link.subnets, ups, freshAtMs: nowMs }
+    const freshAtMs = link.up && before.ups === ups ? before.freshAtMs : nowMs + REMEMBERED_MS
+    const subnets = nowMs >= freshAtMs ? link.subnets : united([...link.subnets, ...before.subnets])
+    links.set(index, { name, subnets, ups, freshAtMs })
+    return { ...link, subnets }
+  }
+  return {
+    complete(interfaces, ups, nowMs) {
+      const present = new Set(interfaces.map(({ index }) => index))
+      for (const index of [...links.keys()]) if (!present.has(index)) links.delete(index)
+      return interfaces.map((link) => complete(link, ups.get(link.index) ?? 0, nowMs))
     },
   }
 }

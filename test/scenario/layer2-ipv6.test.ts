@@ -230,6 +230,7 @@ await t.test('the card goes down and up, and loses its IPv6 addresses: nothing m
   t.match((await world.read(VIP)).status?.owner, { node, epoch })
   t.ok(client.unsolicited(VIP).length > told)
   t.ok((await groupsOf(node)).includes('ff02::1:ff00:240'), 'the group is joined again')
+  await joinNetworks(cluster.node(node))
 })
 
 await t.test('an address that a node has itself is left to its kernel', async (t) => {

@@ -1,7 +1,14 @@
 import t from 'tap'
 import { formatPrefix } from '../../src/addr/prefix.ts'
 import { abilityFor, type InterfaceRules, nodeAddressOf, routesNeeded } from '../../src/speaker/ability.ts'
-import { createLinkHistory, type HostFacts, interfacesOf, type Route } from '../../src/speaker/host.ts'
+import {
+  createLinkHistory,
+  createSubnetMemory,
+  type HostFacts,
+  interfacesOf,
+  type NetworkInterface,
+  type Route,
+} from '../../src/speaker/host.ts'
 import { parseNodeAddress } from '../../src/speaker/layer2/interface-spec.ts'
 import { claimObject, ETH0, hostFacts, ipOf, nodeObject, prefixOfText } from './support/objects.ts'
 
@@ -245,4 +252,25 @@ t.test('a link counts as having come up only after it was seen down', async (t) 
   for (const up of [true, true, false, false, true, true, false, true]) history.observe(2, up)
   history.observe(3, false)
   t.same([...history.ups], [[2, 2]])
+})
+
+t.test('the networks of a link outlast a loss of the link, and nothing else', async (t) => {
+  const memory = createSubnetMemory()
+  const [V4, V6] = ['10.0.0.0/24', 'fd00::/64']
+  const subnetsOf = (links: readonly NetworkInterface[], ups: number, nowMs: number) =>
+    memory.complete(links, new Map([[2, ups]]), nowMs).map(({ subnets }) => subnets.map(formatPrefix))
+  const eth0 = (subnets: readonly string[], up = true, name = 'eth0') => [link(2, name, subnets, [], { up })]
+  t.same(subnetsOf(eth0([V4, V6]), 0, 0), [[V4, V6]])
+  t.same(subnetsOf(eth0([V4]), 0, 1), [[V4]], 'lost while the link is up')
+  t.same(subnetsOf(eth0([V4, V6]), 0, 2), [[V4, V6]])
+  t.same(subnetsOf(eth0([V4], false), 0, 1000), [[V4, V6]], 'down')
+  t.same(subnetsOf(eth0([V4], false), 0, 900_000), [[V4, V6]], 'still down')
+  t.same(subnetsOf(eth0([V4]), 1, 900_100), [[V4, V6]], 'up again')
+  t.same(subnetsOf(eth0([V4]), 1, 930_099), [[V4, V6]])
+  t.same(subnetsOf(eth0([V4]), 1, 930_100), [[V4]], 'nobody gave it back')
+  t.same(subnetsOf(eth0([V4, V6]), 1, 930_200), [[V4, V6]])
+  t.same(subnetsOf(eth0([V4]), 2, 930_300), [[V4, V6]], 'down and up between two reads')
+  t.same(subnetsOf(eth0([V4], true, 'eth9'), 2, 930_400), [[V4]], 'another link has the index')
+  t.same(subnetsOf([], 2, 930_500), [])
+  t.same(subnetsOf(eth0([V4]), 2, 930_600), [[V4]], 'a link that was gone comes back without a past')
 })

@@ -2,7 +2,7 @@ import type { Family, Ip } from '../../addr/ip.ts'
 import type { Clock, Timer } from '../../runtime/clock.ts'
 import type { Logger } from '../../runtime/logger.ts'
 import { type NetlinkMessage, ROUTE_PROTOCOL, ROUTE_TYPE } from '../../wire/netlink.ts'
-import { createLinkHistory, type HostFacts, interfacesOf, type LinkHistory, type Route } from '../host.ts'
+import { createLinkHistory, createSubnetMemory, type HostFacts, interfacesOf, type Route } from '../host.ts'
 import { type Libc, SystemCallError } from './libc.ts'
 import { type Netlink, openNetlink, watchNetlink } from './netlink.ts'
 
@@ -34,7 +34,14 @@ export function watchHost(options: Options): HostWatch {
   const netlink = openNetlink(libc)
   const history = createLinkHistory()
   let destinations: ReadonlyMap<string, Ip> = new Map()
-  let facts = read(netlink, history, destinations)
+  const memory = createSubnetMemory()
+  const read = (): HostFacts => {
+    const links = readInterfaces(netlink)
+    for (const { index, up } of links) history.observe(index, up)
+    const routes = new Map([...destinations].map(([text, to]) => [text, routeTo(netlink, to)]))
+    return { interfaces: memory.complete(links, history.ups, clock.monotonicMs()), routes, linkUps: new Map(history.ups) }
+  }
+  let facts = read()
   let timer: Timer | undefined
   let settling = false
   const refresh = (): void => {
@@ -42,7 +49,7 @@ export function watchHost(options: Options): HostWatch {
     refreshIn(RESYNC_MS)
     try {
       const before = fingerprint(facts)
-      facts = read(netlink, history, destinations)
+      facts = read()
       if (fingerprint(facts) !== before) options.onChange()
     } catch (error) {
       logger.warn('the interfaces of this node could not be read; the last known ones stay', { error })
@@ -74,13 +81,8 @@ export function watchHost(options: Options): HostWatch {
   }
 }
 
-function read(netlink: Netlink, history: LinkHistory, destinations: ReadonlyMap<string, Ip>): HostFacts {
-  const messages = [...netlink.ask({ kind: 'get-links' }), ...netlink.ask({ kind: 'get-addresses' }), ...configuredRoutes(netlink)]
-  const interfaces = interfacesOf(messages)
-  for (const { index, up } of interfaces) history.observe(index, up)
-  const routes = new Map([...destinations].map(([text, to]) => [text, routeTo(netlink, to)]))
-  return { interfaces, routes, linkUps: new Map(history.ups) }
-}
+const readInterfaces = (netlink: Netlink): HostFacts['interfaces'] =>
+  interfacesOf([...netlink.ask({ kind: 'get-links' }), ...netlink.ask({ kind: 'get-addresses' }), ...configuredRoutes(netlink)])
 
 /** The routes that people and their tools set. Those of routing daemons, which can be a million, are never asked for. */
 function configuredRoutes(netlink: Netlink): readonly NetlinkMessage[] {
