@@ -20,7 +20,17 @@ export const CLI_FLAGS = defineFlags({
     kind: 'boolean',
     default: false,
     description:
-      'Also what is left out otherwise: for addresses, those that nobody holds and nobody gets; for whatif, Services that keep theirs.',
+      'Also what is left out otherwise: for addresses, those that nobody holds and nobody gets; for whatif, Services that keep theirs; for move, every address of --from.',
+  },
+  to: { kind: 'string', default: '', valueName: 'NODE', description: 'The node that shall answer.' },
+  from: { kind: 'string', default: '', valueName: 'NODE', description: 'The node that answers now.' },
+  wait: {
+    kind: 'duration',
+    default: 10_000,
+    minMs: 0,
+    maxMs: 3_600_000,
+    valueName: 'DURATION',
+    description: 'How long to wait for the moves.',
   },
   filename: {
     kind: 'string',

@@ -14,12 +14,13 @@ import type { Person, Verb } from './verb.ts'
 import { addresses } from './verbs/addresses.ts'
 import { doctor } from './verbs/doctor.ts'
 import { explain } from './verbs/explain.ts'
+import { move } from './verbs/move.ts'
 import { pools } from './verbs/pools.ts'
 import { release } from './verbs/release.ts'
 import { status } from './verbs/status.ts'
 import { whatif } from './verbs/whatif.ts'
 
-const VERBS: readonly Verb[] = [status, pools, addresses, explain, whatif, release, doctor]
+const VERBS: readonly Verb[] = [status, pools, addresses, explain, whatif, move, release, doctor]
 
 const person: Person = {
   read: (path) => (path === '-' ? text(process.stdin) : readFile(path, 'utf8')),
@@ -32,6 +33,7 @@ const person: Person = {
       terminal.close()
     }
   },
+  say: (text) => void process.stderr.write(`${text}\n`),
 }
 
 const wantsColour = ({ color }: CliValues): boolean =>

@@ -9,6 +9,8 @@ export interface Person {
   read(path: string): Promise<string>
   /** Asks for `yes`. `nobody` when there is no terminal to ask at. */
   confirm(question: string): Promise<'yes' | 'no' | 'nobody'>
+  /** Progress: one line on standard error. */
+  say(text: string): void
 }
 
 export interface VerbInput {

@@ -7,6 +7,7 @@ import { EVERYWHERE_FLAGS } from '../../src/cli/flags.ts'
 import { addresses } from '../../src/cli/verbs/addresses.ts'
 import { doctor } from '../../src/cli/verbs/doctor.ts'
 import { explain } from '../../src/cli/verbs/explain.ts'
+import { move } from '../../src/cli/verbs/move.ts'
 import { pools } from '../../src/cli/verbs/pools.ts'
 import { release } from '../../src/cli/verbs/release.ts'
 import { status } from '../../src/cli/verbs/status.ts'
@@ -16,7 +17,7 @@ import { fakeCluster, runVerb } from './support/fake-cluster.ts'
 const root = new URL('../../', import.meta.url)
 const path = (name: string): string => fileURLToPath(new URL(name, root))
 const manual = readFileSync(path('docs/cli.md'), 'utf8')
-const VERBS = [status, pools, addresses, explain, whatif, release, doctor]
+const VERBS = [status, pools, addresses, explain, whatif, move, release, doctor]
 
 t.test('every verb has its row, and every flag is named', async (t) => {
   const rows = [...manual.matchAll(/^\| `([a-z]+)[^|]*\|/gm)].map(([, name]) => name)

@@ -29,17 +29,19 @@ export interface Candidate {
   readonly why?: string
 }
 
-/** All nodes, the ones that may own the address first and in the order in which they would, then the others by name. */
-export function candidatesFor(claim: AddressClaimObject, objects: CandidateObjects): readonly Candidate[] {
+/** The rule for any claim: all nodes, the ones that may own the address first and in the order in which they would, then the others by name. */
+export function candidateRule(objects: CandidateObjects): (claim: AddressClaimObject) => readonly Candidate[] {
   const facts = clusterFactsOf(objects)
-  const electorate = electorateOf(claim, facts)
-  const judged = facts.nodeNames.map((node) => ({ node, standing: electorate.eligibility(node) }))
-  const eligible = judged.filter(({ standing }) => standing.eligible).map(({ node }) => node)
-  const others = judged.flatMap(({ node, standing }) => (standing.eligible ? [] : [{ node, why: explainIneligibility(standing.reason) }]))
-  return [
-    ...electionOrder(eligible, claim.spec.address, electorate.weightOf).map((node) => ({ node })),
-    ...others.toSorted((a, b) => (a.node < b.node ? -1 : 1)),
-  ]
+  return (claim) => {
+    const electorate = electorateOf(claim, facts)
+    const judged = facts.nodeNames.map((node) => ({ node, standing: electorate.eligibility(node) }))
+    const eligible = judged.filter(({ standing }) => standing.eligible).map(({ node }) => node)
+    const others = judged.flatMap(({ node, standing }) => (standing.eligible ? [] : [{ node, why: explainIneligibility(standing.reason) }]))
+    return [
+      ...electionOrder(eligible, claim.spec.address, electorate.weightOf).map((node) => ({ node })),
+      ...others.toSorted((a, b) => (a.node < b.node ? -1 : 1)),
+    ]
+  }
 }
 
 function clusterFactsOf({ nodes, services, eips, slices, speakers }: CandidateObjects): ClusterFacts {
@@ -62,7 +64,7 @@ function clusterFactsOf({ nodes, services, eips, slices, speakers }: CandidateOb
 const avoidsCordoned = ({ spec }: PodWithPorts): boolean =>
   spec?.containers?.some(({ args = [] }) => args.some((arg) => /^--?avoid[-_]cordoned(=true)?$/.test(arg))) ?? false
 
-/** What candidatesFor needs beside Services and Eips; EndpointSlices only where a holder of one of the claims has policy Local. */
+/** What candidateRule needs beside Services and Eips; EndpointSlices only where a holder of one of the claims has policy Local. */
 export async function readCandidateObjects(
   cluster: ClusterReader,
   claims: readonly AddressClaimObject[],

@@ -22,7 +22,7 @@ export interface FakeCluster extends ClusterReader {
 
 export interface FakeOptions {
   readonly objects?: readonly KubernetesObject[]
-  /** Resources that may not be read, as RBAC names them; or a whole API server that is away. */
+  /** Resources that may not be touched, as RBAC names them, or `RESOURCE/VERB`; or a whole API server that is away. */
   readonly forbidden?: readonly string[]
   readonly away?: boolean
   readonly version?: string
@@ -46,7 +46,7 @@ export function fakeCluster(options: FakeOptions = {}): FakeCluster {
     const name = resourceName(resource)
     options.beforeRead?.(name)
     if (away) throw new ApiError('GET /x: no answer', { status: 0, reason: 'Unreachable', cause: new Error('connect ECONNREFUSED') })
-    if (!forbidden.includes(name)) return
+    if (!forbidden.includes(name) && !forbidden.includes(`${name}/${verb}`)) return
     throw new ApiError(`GET /x: 403 ${name} is forbidden: User "u" cannot ${verb} it`, { status: 403, reason: 'Forbidden' })
   }
   const of = (resource: Resource) => objects().filter(({ kind }) => kind === resource.kind)
@@ -132,6 +132,7 @@ const NOBODY: Person = {
     throw new Error(`no file ${path}`)
   },
   confirm: async () => 'nobody',
+  say: () => undefined,
 }
 
 /** Runs a command line as main.ts does, without a process. */
