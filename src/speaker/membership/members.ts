@@ -1,0 +1,194 @@
+import type { HeartbeatEntry, SpeakerFlags } from '../../wire/membership.ts'
+import type { Member } from './facts.ts'
+import { memberId } from './member-id.ts'
+import type { Peer } from './message.ts'
+import type { MembershipTiming } from './timing.ts'
+
+/** What this node knows of one other speaker. Times are milliseconds of monotonicMs(). */
+export interface Known extends SpeakerFlags {
+  readonly node: string
+  readonly id: bigint
+  /** Where it is written to: where the API server says that it is, or where its last packet came from. */
+  readonly ip: string
+  /** The present one, by its own proof or by the word of one that has it; 0 before. */
+  readonly incarnation: bigint
+  /** The last heartbeat of this incarnation that knew of ours; undefined before the first. */
+  readonly directMs: number | undefined
+  /** The freshest sign of life of this incarnation, heard by this node or by one that it hears. */
+  readonly freshMs: number | undefined
+  /** The same of any incarnation. */
+  readonly lastSignMs: number | undefined
+  /** When its process was known to have ended; undefined while it lives, and when a later sign of life has disproved it. */
+  readonly endedMs: number | undefined
+}
+
+/** Who is alive: signs of life of every listed speaker, direct and by hearsay. */
+export interface Members {
+  /** Replaces the list. Gives the ones that are new. */
+  list(peers: readonly Peer[], nowMs: number): readonly string[]
+  /** The time to join begins anew for who was never heard: before, nobody could be. */
+  listen(nowMs: number): void
+  get(node: string): Known | undefined
+  all(): Iterable<Known>
+  readonly size: number
+  /** A heartbeat that knows of our present incarnation, which no recording from before can. True when it is the first one of `incarnation`. */
+  heard(node: string, heartbeat: SpeakerFlags & { readonly incarnation: bigint; readonly ip: string }, nowMs: number): boolean
+  /** What a speaker that is heard says of the others. Entries about strangers and former lives are ignored. */
+  told(entry: HeartbeatEntry, nowMs: number): void
+  /** This node has begun a new incarnation: everybody has to be heard again. */
+  forgetHeard(): void
+  /** Its kernel said that the process is gone. */
+  ended(node: string, nowMs: number): void
+  isAlive(known: Known, nowMs: number): boolean
+  /** When the state of `known` changes by itself, if nothing is heard: it dies, or is to be asked. Infinity when it does not. */
+  nextMs(known: Known, nowMs: number): number
+  member(known: Known, nowMs: number): Member
+}
+
+/** A packet that was on its way when the process ended may come a little later: it disproves nothing. */
+const ENDED_MARGIN_MS = 30
+/** What a word of mouth costs at least on its way, so that no rumour can keep a dead speaker alive by going in circles. */
+const HOP_MS = 2
+
+type State = { -readonly [K in keyof Known]: Known[K] } & { listedMs: number; endedIncarnation: bigint }
+
+export function createMembers(timing: MembershipTiming): Members {
+  const states = new Map<string, State>()
+  const byId = new Map<bigint, State>()
+  const isAlive = (known: Known, nowMs: number): boolean => faultOf(known as State, timing, nowMs) === undefined
+  return {
+    list: (peers, nowMs) => list(states, byId, peers, nowMs),
+    listen(nowMs) {
+      for (const state of states.values()) state.listedMs = nowMs
+    },
+    get: (node) => states.get(node),
+    all: () => states.values(),
+    get size() {
+      return states.size
+    },
+    heard(node, heartbeat, nowMs) {
+      const state = states.get(node)
+      if (state === undefined || heartbeat.incarnation < state.incarnation) return false
+      adopt(state, heartbeat.incarnation)
+      state.ip = heartbeat.ip
+      if (!sign(state, nowMs)) return false
+      const isFirst = state.directMs === undefined
+      state.directMs = nowMs
+      setFlags(state, heartbeat)
+      return isFirst
+    },
+    forgetHeard() {
+      for (const state of states.values()) {
+        state.directMs = undefined
+        state.freshMs = undefined
+      }
+    },
+    told(entry, nowMs) {
+      const state = byId.get(entry.id)
+      if (state !== undefined) told(state, entry, timing, nowMs)
+    },
+    ended(node, nowMs) {
+      const state = states.get(node)
+      if (state !== undefined) end(state, nowMs)
+    },
+    isAlive,
+    nextMs: (known, nowMs) => nextMs(known as State, timing, nowMs),
+    member(known, nowMs) {
+      const fault = faultOf(known as State, timing, nowMs)
+      const { serving, leaving, lastSignMs } = known
+      return { alive: fault === undefined, serving, leaving, lastSignMs, fault }
+    },
+  }
+}
+
+function list(states: Map<string, State>, byId: Map<bigint, State>, peers: readonly Peer[], nowMs: number): readonly string[] {
+  const listed = new Map(peers.map((peer) => [peer.node, peer.ip]))
+  for (const [node, { id }] of states) {
+    if (listed.has(node)) continue
+    states.delete(node)
+    byId.delete(id)
+  }
+  const added: string[] = []
+  for (const [node, ip] of listed) {
+    const present = states.get(node)
+    if (present !== undefined) {
+      present.ip = ip
+      continue
+    }
+    const state = newState(node, ip, nowMs)
+    states.set(node, state)
+    byId.set(state.id, state)
+    added.push(node)
+  }
+  return added
+}
+
+const newState = (node: string, ip: string, nowMs: number): State => ({
+  node,
+  id: memberId(node),
+  ip,
+  incarnation: 0n,
+  directMs: undefined,
+  freshMs: undefined,
+  lastSignMs: undefined,
+  endedMs: undefined,
+  endedIncarnation: 0n,
+  serving: false,
+  leaving: false,
+  listedMs: nowMs,
+})
+
+function setFlags(state: State, { serving, leaving }: SpeakerFlags): void {
+  state.serving = serving
+  state.leaving = leaving
+}
+
+/** A new life: what was heard of the former one does not speak for it, but it takes nothing back either. */
+function adopt(state: State, incarnation: bigint): void {
+  if (incarnation <= state.incarnation) return
+  state.incarnation = incarnation
+  state.directMs = undefined
+  state.freshMs = undefined
+}
+
+/** Notes a sign of life of the present incarnation. False when it is older than the end of that incarnation. */
+function sign(state: State, atMs: number): boolean {
+  if (state.endedMs !== undefined) {
+    if (state.incarnation === state.endedIncarnation && atMs <= state.endedMs + ENDED_MARGIN_MS) return false
+    state.endedMs = undefined
+  }
+  state.freshMs = Math.max(state.freshMs ?? atMs, atMs)
+  state.lastSignMs = Math.max(state.lastSignMs ?? atMs, atMs)
+  return true
+}
+
+function end(state: State, atMs: number): void {
+  if (state.endedMs !== undefined && state.endedIncarnation === state.incarnation) return
+  state.endedMs = atMs
+  state.endedIncarnation = state.incarnation
+}
+
+function told(state: State, entry: HeartbeatEntry, timing: MembershipTiming, nowMs: number): void {
+  if (entry.incarnation < state.incarnation || entry.ageMs === Number.POSITIVE_INFINITY) return
+  const atMs = nowMs - entry.ageMs - HOP_MS
+  adopt(state, entry.incarnation)
+  if (entry.ended) {
+    if (state.freshMs === undefined || state.freshMs <= atMs + ENDED_MARGIN_MS) end(state, atMs)
+    return
+  }
+  if (state.freshMs !== undefined && atMs <= state.freshMs) return
+  if (!sign(state, atMs)) return
+  // While it is heard directly its own word counts: hearsay that was delayed looks younger than it is.
+  if (state.directMs === undefined || nowMs - state.directMs > 3 * timing.heartbeatMs) setFlags(state, entry)
+}
+
+function faultOf({ endedMs, lastSignMs, listedMs }: State, timing: MembershipTiming, nowMs: number): Member['fault'] {
+  if (endedMs !== undefined) return 'ended'
+  if (lastSignMs === undefined) return nowMs - listedMs >= timing.joinMs ? 'never-heard' : undefined
+  return nowMs - lastSignMs >= timing.deadMs ? 'silent' : undefined
+}
+
+function nextMs(state: State, timing: MembershipTiming, nowMs: number): number {
+  if (faultOf(state, timing, nowMs) !== undefined) return Number.POSITIVE_INFINITY
+  return state.lastSignMs === undefined ? state.listedMs + timing.joinMs : state.lastSignMs + timing.deadMs
+}
