@@ -59,6 +59,24 @@ await t.test('SIGSTOP of the owner: another answers; the zombie that wakes up sa
   holds(t, outcome, { ...ONCE, takenWithinMs: WITHIN_MS.silence })
 })
 
+await t.test('the main thread of the owner stalls for 2 s: nothing moves', async (t) => {
+  const outcome = await play(world, { fault: ({ owner }) => world.stall(owner, 2000), watchMs: 3000 })
+  holds(t, outcome, { during: { moves: 0 }, epoch: 1 })
+})
+
+await t.test(
+  'the main thread of the owner does not come back, and its other threads live on: another answers, and it is silent',
+  async (t) => {
+    const outcome = await play(world, {
+      fault: ({ owner }) => world.stall(owner, 9000),
+      watchMs: 7500,
+      mend: () => delay(2500),
+    })
+    const during = { moves: 1, lost: 'any', twoMacsMs: HAND_OVER_TWO_MACS_MS } as const
+    holds(t, outcome, { takenWithinMs: 3000 + WITHIN_MS.kill, during, after: { moves: 0 }, epoch: 2 })
+  },
+)
+
 await t.test('the owner loses its power: another answers; the node boots, and nothing moves back', async (t) => {
   const outcome = await play(world, {
     fault: ({ owner }) => world.powerOff(owner),

@@ -14,6 +14,8 @@ import { type SpeakerProcess, startSpeaker } from '../../speaker/support/speaker
 import { until } from '../../support/until.ts'
 import { startWireCapture, type WireCapture } from '../../support/wire-capture.ts'
 import { alone, createLinks, type Links } from './links.ts'
+import { createOutages, type Outages } from './outages.ts'
+import { stallMain } from './stall.ts'
 
 export const NODE_NAMES = ['n1', 'n2', 'n3'] as const
 /** What the kubelet waits before it starts a container that ended for the first time. */
@@ -30,6 +32,7 @@ export const FAMILIES = ['IPv4', 'IPv6'] as const
 export interface FailoverWorld extends SpeakerWorld {
   readonly wire: WireCapture
   readonly links: Links
+  readonly outages: Outages
   macOf(node: string): string
   nodeOf(mac: string): string | undefined
   speaker(node: string): SpeakerProcess
@@ -45,8 +48,12 @@ export interface FailoverWorld extends SpeakerWorld {
   terminate(node: string): Promise<{ readonly atMs: number; readonly ended: Promise<number | null> }>
   /** A terminated Pod is gone, and a new one of the DaemonSet takes its place. */
   replaced(node: string): Promise<void>
-  /** The node has no power: nothing leaves it or reaches it, and nobody there can say goodbye. */
-  powerOff(node: string): Promise<number>
+  /** A new process on the node, without a word to the API server before. Resolves when it is ready. */
+  relaunch(node: string): Promise<void>
+  /** Blocks the main thread of the speaker for so long, by its debugger; all other threads go on. Resolves when it has begun. */
+  stall(node: string, ms: number): Promise<number>
+  /** The nodes have no power: nothing leaves them or reaches them, and nobody there can say goodbye. */
+  powerOff(...nodes: readonly string[]): Promise<number>
   /** It boots: a new process in the same Pod. */
   powerOn(node: string): Promise<void>
   /** Takes every fault away: nothing is cut, every node has a speaker that runs, and every speaker hears all others. */
@@ -75,6 +82,8 @@ export async function buildFailoverWorld(): Promise<FailoverWorld> {
 
 function assemble(base: SpeakerWorld, links: Links, wire: WireCapture): FailoverWorld {
   const speakers = createSpeakers(base)
+  const outages = createOutages(base.cluster)
+  const dark = new Set<string>()
   const macOf = (node: string) => base.macs.get(node) ?? ''
   return {
     ...base,
@@ -84,16 +93,24 @@ function assemble(base: SpeakerWorld, links: Links, wire: WireCapture): Failover
     macOf,
     nodeOf: (mac) => [...base.macs].find(([, one]) => one === mac)?.[0],
     pair: createPairs(base.cluster),
-    recover: () => recover(base, links, speakers.verbs),
-    async powerOff(node) {
-      const atMs = speakers.verbs.pause(node)
-      await links.drop(...alone(node))
-      await links.api(node, 'down')
+    outages,
+    async recover() {
+      dark.clear()
+      await outages.end()
+      await recover(base, links, speakers.verbs)
+    },
+    async powerOff(...nodes) {
+      for (const node of nodes) dark.add(node)
+      const atMs = Date.now()
+      for (const node of nodes) speakers.verbs.pause(node)
+      await links.drop(...[...dark].flatMap(alone))
+      for (const node of nodes) await links.api(node, 'down')
       return atMs
     },
     async powerOn(node) {
       await speakers.verbs.speaker(node).stop('SIGKILL')
-      await links.mend()
+      dark.delete(node)
+      await links.drop(...[...dark].flatMap(alone))
       await links.api(node, 'up')
       await speakers.verbs.restarted(node)
     },
@@ -104,6 +121,7 @@ function assemble(base: SpeakerWorld, links: Links, wire: WireCapture): Failover
       }
     },
     async close() {
+      await outages.end()
       await speakers.close()
       await links.close()
       await wire.close()
@@ -178,6 +196,11 @@ function createSpeakers(world: SpeakerWorld) {
     kill: (node: string) => signal(node, 'SIGKILL'),
     pause: (node: string) => signal(node, 'SIGSTOP'),
     resume: (node: string) => signal(node, 'SIGCONT'),
+    async relaunch(node: string) {
+      await speaker(node).stop('SIGKILL')
+      await launch(node)
+    },
+    stall: (node: string, ms: number) => stallMain(world.cluster.node(node), speaker(node), ms),
     async restarted(node: string) {
       await speaker(node).stop('SIGKILL')
       await world.setReady(node, false)
