@@ -38,7 +38,7 @@ const SENTENCES: Readonly<Record<Exclude<Silence | Departure, Ineligibility>, st
   'layer2-off': 'the speaker runs without --enable-layer2',
   'bad-claim': 'the address or the interface of the claim cannot be read',
   'bad-interface': 'the interface of the claim is neither a name, nor a pattern such as eth*, nor can_reach:<address>',
-  'interface-missing': 'no such interface exists on this node',
+  'interface-missing': 'the interface does not exist on this node',
   'interface-down': 'the interface is down or has no carrier',
   'interface-loopback': 'the interface is the loopback interface',
   'interface-without-arp': 'the interface has no Ethernet address or does not speak ARP',
