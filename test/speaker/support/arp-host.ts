@@ -25,6 +25,8 @@ export interface ArpHost {
   ask(ip: string, options?: { readonly to?: string; readonly windowMs?: number }): Promise<readonly SeenFrame[]>
   /** Asks until exactly this MAC answers, and gives its answers: a watch takes a moment after a claim is written. */
   answeredBy(ip: string, mac: string, timeoutMs?: number): Promise<readonly SeenFrame[]>
+  /** Puts a frame on the wire as it is. */
+  send(frame: Uint8Array): Promise<void>
   /** The gratuitous frames for an address so far. */
   gratuitous(ip: string): readonly SeenFrame[]
   close(): Promise<void>
@@ -65,6 +67,9 @@ export async function startArpHost(place: Pick<Place, 'enter' | 'ip'>, interface
         if (who.length === 1 && who[0] === wanted) return answers
         if (performance.now() > endMs) throw new Error(`${ip} is answered by ${who.join() || 'nobody'}, not ${wanted}`)
       }
+    },
+    async send(frame) {
+      client.child.stdin?.write(`${JSON.stringify({ frame: Buffer.from(frame).toString('hex') })}\n`)
     },
     gratuitous: (ip) =>
       frames().filter(({ senderIp, targetIp, destination }) => senderIp === ip && targetIp === ip && destination === BROADCAST),
