@@ -13,7 +13,7 @@ function soak(...args: readonly string[]) {
 t.test('the command line', async (t) => {
   const help = soak('--help')
   t.equal(help.status, 0)
-  for (const name of ['allocation', 'certificates', 'fuzz', 'kills', 'race', 'takeover'])
+  for (const name of ['allocation', 'certificates', 'fuzz', 'junk', 'kills', 'race', 'takeover'])
     t.match(help.stdout, new RegExp(`^ {2}${name} +[A-Z].*[.]$`, 'm'))
   t.match(soak('kills', '--help'), { status: 0, stdout: /--kills=NUMBER/ })
   t.match(soak(), { status: 2, stderr: /^Usage: npm run soak/ })
