@@ -3,6 +3,7 @@ import { formatIp, type Ip } from '../../addr/ip.ts'
 import { homeOf } from '../../allocator/home.ts'
 import type { Knowledge } from '../../allocator/knowledge.ts'
 import { shownAddresses } from '../../allocator/request.ts'
+import { CLAIM_HISTORY_LENGTH } from '../../api/address-claim.ts'
 import type { ServiceObject } from '../../api/core-objects.ts'
 import { EIP_NAME } from '../../api/service-annotations.ts'
 import type { Pool } from '../../policy/pool.ts'
@@ -10,17 +11,19 @@ import { isBuggy, poolContains, poolGives } from '../../policy/pool-ranges.ts'
 import { formatAge } from '../age.ts'
 import { nameOfService, sameIp } from '../ledger-state.ts'
 import { type Section, section } from './section.ts'
-import { announcement } from './wire.ts'
+import { memberSection, type WireFacts, wireSections } from './wire.ts'
 
 export interface AddressFacts {
   readonly ip: Ip
   readonly knowledge: Knowledge
   readonly services: readonly ServiceObject[]
+  /** Undefined where nobody holds the address. */
+  readonly wire: WireFacts | undefined
   readonly nowMs: number
 }
 
 export function explainAddress(given: AddressFacts): readonly Section[] {
-  const { ip, knowledge, nowMs } = given
+  const { ip, knowledge, wire, nowMs } = given
   const holding = knowledge.ledger.at(ip)
   const pool = knowledge.pools.containing(ip)
   const home = holding === undefined ? undefined : homeOf(holding, knowledge.pools)
@@ -49,7 +52,8 @@ export function explainAddress(given: AddressFacts): readonly Section[] {
       : section('Draining', ['no Eip in use gives it any more: it stays with its Service'])),
     ...section('Kept back', keptBack(given, pool)),
     ...section('Shown by', shownBy(given)),
-    ...(holding === undefined ? [] : section('Announced', announcement(holding.claim, nowMs))),
+    ...(holding === undefined ? [] : wireSections(holding.claim, wire, nowMs, CLAIM_HISTORY_LENGTH)),
+    ...(wire === undefined ? [] : memberSection(wire)),
   ]
 }
 

@@ -17,17 +17,22 @@ import type { EventObject } from '../workload-objects.ts'
 import { lastEvents } from './events.ts'
 import { poolRule, type RuleFacts } from './pool-standing.ts'
 import { type Section, section } from './section.ts'
-import { announcement } from './wire.ts'
+import { memberSection, type WireFacts, wireSections } from './wire.ts'
 import { CHOICES, NOT_OURS, wakeText, whyHeld } from './words.ts'
 
 export interface ServiceExplanationFacts extends RuleFacts {
   readonly events: readonly EventObject[]
+  /** Undefined where the Service holds nothing. */
+  readonly wire: WireFacts | undefined
   readonly nowMs: number
 }
 
+/** Former owners that a Service names of each address; explain address has them all. */
+const MOST_FORMER = 2
+
 /** Sentences in the order of the chain. `ours` is what the allocator would decide now. */
 export function explainService(given: ServiceExplanationFacts): readonly Section[] {
-  const { facts, nowMs } = given
+  const { facts, wire, nowMs } = given
   const { service, ledger } = facts
   const held = ledger.heldBy(service.metadata.uid)
   const request = readServiceRequest(service, facts.settings.compat)
@@ -43,7 +48,8 @@ export function explainService(given: ServiceExplanationFacts): readonly Section
     ...section('Address', addressLines(facts, held, request.ok ? request.value : undefined)),
     ...(isOurs ? prospect(decision) : []),
     ...section('Allocated', saidByAllocator(facts, isOurs)),
-    ...held.flatMap(({ claim }) => section('Announced', announcement(claim, nowMs))),
+    ...held.flatMap(({ claim }) => wireSections(claim, wire, nowMs, MOST_FORMER)),
+    ...(wire === undefined ? [] : memberSection(wire)),
     ...waiting(facts, decision),
     ...section('Events', lastEvents(given.events, nowMs), 'dim'),
   ]

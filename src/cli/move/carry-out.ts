@@ -1,6 +1,7 @@
 /** Asks for moves and waits for them: a wish in an annotation of each claim, which the target fulfils. */
 import type { AddressClaimObject } from '../../api/address-claim.ts'
 import { formatMove, MOVE } from '../../api/claim-annotations.ts'
+import type { ObjectMeta } from '../../api/core-objects.ts'
 import { ADDRESS_CLAIMS } from '../../kube/resources.ts'
 import { attempt, type ClusterReader, type Reading } from '../cluster-reader.ts'
 import { explainTrouble } from '../trouble.ts'
@@ -65,7 +66,7 @@ async function ask(cluster: ClusterReader, move: Move): Promise<Ended['end'] | u
   for (let left = TRIES; left > 0; left--) {
     const standing = standingOf(move, claim)
     if (claim === undefined || standing.kind !== 'waiting') return standing
-    const { name, resourceVersion } = claim.metadata
+    const { name, resourceVersion }: ObjectMeta = claim.metadata
     const written = await attempt(cluster.annotate<AddressClaimObject>(ADDRESS_CLAIMS, { name, resourceVersion }, { [MOVE]: wish }))
     if (written.ok) return undefined
     if (written.error.reason !== 'Conflict') return { kind: 'failed', why: explainTrouble(written.error) }

@@ -2,7 +2,7 @@
 import type { AddressClaimObject } from '../../api/address-claim.ts'
 import type { EndpointSliceObject, NodeObject, ServiceObject } from '../../api/core-objects.ts'
 import type { EipObject } from '../../api/eip.ts'
-import { ENDPOINT_SLICES, NODES } from '../../kube/resources.ts'
+import { ENDPOINT_SLICES } from '../../kube/resources.ts'
 import { explainIneligibility } from '../../policy/eligibility.ts'
 import { nodeChoiceOf } from '../../policy/node-choice.ts'
 import { electionOrder } from '../../speaker/election.ts'
@@ -64,20 +64,16 @@ function clusterFactsOf({ nodes, services, eips, slices, speakers }: CandidateOb
 const avoidsCordoned = ({ spec }: PodWithPorts): boolean =>
   spec?.containers?.some(({ args = [] }) => args.some((arg) => /^--?avoid[-_]cordoned(=true)?$/.test(arg))) ?? false
 
-/** What candidateRule needs beside Services and Eips; EndpointSlices only where a holder of one of the claims has policy Local. */
-export async function readCandidateObjects(
+/** The EndpointSlices that the rule needs; undefined where no holder of the claims has policy Local. */
+export async function readSlicesFor(
   cluster: ClusterReader,
   claims: readonly AddressClaimObject[],
   services: readonly ServiceObject[],
-): Promise<{ readonly nodes: Reading<readonly NodeObject[]>; readonly slices: Reading<readonly EndpointSliceObject[]> | undefined }> {
+): Promise<Reading<readonly EndpointSliceObject[]> | undefined> {
   const holders = new Set(claims.flatMap(({ spec }) => spec.holders.map(({ uid }) => uid)))
   const local = services.filter(({ metadata, spec }) => holders.has(metadata.uid) && spec.externalTrafficPolicy === 'Local')
   const namespaces = new Set(local.flatMap(({ metadata }) => metadata.namespace ?? []))
-  const [nodes, slices] = await Promise.all([
-    attempt(cluster.list<NodeObject>(NODES)),
-    namespaces.size === 0 ? undefined : attempt(readSlices(cluster, [...namespaces])),
-  ])
-  return { nodes, slices }
+  return namespaces.size === 0 ? undefined : attempt(readSlices(cluster, [...namespaces]))
 }
 
 const readSlices = async (cluster: ClusterReader, namespaces: readonly string[]): Promise<readonly EndpointSliceObject[]> =>

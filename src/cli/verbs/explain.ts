@@ -14,6 +14,9 @@ import { createPaper, type Paper, type PaperObjects } from '../paper/paper.ts'
 import { readPaper } from '../paper/read.ts'
 import { poolLines } from '../pool-line.ts'
 import { misuse, type Outcome, trouble } from '../report.ts'
+import { candidateRule, readSlicesFor } from '../speakers/candidates.ts'
+import { readSpeakers } from '../speakers/speakers.ts'
+import { shortTrouble } from '../trouble.ts'
 import type { Verb, VerbInput } from '../verb.ts'
 import { waitingFor, waitingServices } from '../waiting.ts'
 import type { EventObject } from '../workload-objects.ts'
@@ -70,20 +73,41 @@ async function ofService({ namespace, name }: ServiceName, { objects, paper, gap
   const facts = paper.facts(service)
   const events = await eventsOf(service, input.cluster)
   const eips = objects.eips.map(({ metadata }) => metadata.name)
-  const sections = explainService({ facts, eips, claims: objects.claims, events: readingOr(events) ?? [], nowMs: input.nowMs })
-  const unread = events.ok ? gaps : [...gaps, 'Events cannot be read']
+  const held = facts.ledger.heldBy(service.metadata.uid).map(({ claim }) => claim)
+  const { wire, missing } = await readWire(held, objects, input)
+  const sections = explainService({ facts, eips, claims: objects.claims, events: readingOr(events) ?? [], wire, nowMs: input.nowMs })
+  const unread = [...gaps, ...missing, ...(events.ok ? [] : ['Events cannot be read'])]
   return report({ kind: 'Service', namespace, name }, sections, unread)
 }
 
 const eventsOf = ({ metadata }: ServiceObject, cluster: ClusterReader) =>
   attempt(cluster.list<EventObject>(EVENTS, metadata.namespace, `involvedObject.uid=${metadata.uid}`))
 
-function ofAddress(text: string, { objects, paper, gaps, input }: Scene): Outcome {
+/** Asks the speakers, where there is a claim of layer 2 to ask about. `missing`: what cannot be known, in sentences. */
+async function readWire(claims: readonly AddressClaimObject[], objects: PaperObjects, { cluster, values }: VerbInput) {
+  const announced = claims.filter(({ spec }) => spec.protocol === 'layer2')
+  if (announced.length === 0) return { wire: undefined, missing: [] }
+  const [speakers, slices] = await Promise.all([
+    readSpeakers(cluster, values['openelb-namespace']),
+    readSlicesFor(cluster, announced, objects.services),
+  ])
+  const isKnown = speakers.trouble === undefined && slices?.ok !== false && objects.nodes.length > 0
+  const candidates = isKnown ? candidateRule({ ...objects, slices: slices?.value, speakers }) : undefined
+  const missing = [
+    ...(speakers.trouble === undefined ? [] : [`the speakers: ${shortTrouble(speakers.trouble)}`]),
+    ...(slices?.ok === false ? [`EndpointSlices: ${shortTrouble(slices.error)}`] : []),
+  ]
+  return { wire: { speakers, candidates }, missing }
+}
+
+async function ofAddress(text: string, { objects, paper, gaps, input }: Scene): Promise<Outcome> {
   const ip = parseIp(text)
   if (!ip.ok) return misuse(ip.error.message)
   const { knowledge } = paper
-  const sections = explainAddress({ ip: ip.value, knowledge, services: objects.services, nowMs: input.nowMs })
-  return report({ kind: 'Address', name: formatIp(ip.value) }, sections, gaps)
+  const holding = knowledge.ledger.at(ip.value)
+  const { wire, missing } = await readWire(holding === undefined ? [] : [holding.claim], objects, input)
+  const sections = explainAddress({ ip: ip.value, knowledge, services: objects.services, wire, nowMs: input.nowMs })
+  return report({ kind: 'Address', name: formatIp(ip.value) }, sections, [...gaps, ...missing])
 }
 
 function ofPool(name: string, { objects, paper, gaps }: Scene): Outcome {
@@ -112,7 +136,8 @@ export const explain: Verb = {
   about: `service: whose it is and by what, what it asks for, which rule chose the Eip and what keeps it from every other one, which address and why,
 who announces it and what the network said, the last Events; for one that waits the reason, the cure and what it waits for, in the words
 of its condition. The allocator's own rules are asked, on what the API server says now: a change that the allocator has not followed yet
-shows as Next. address: which Eip has it, who holds it, what keeps it back. pool: what it gives, to whom, and who waits.
+shows as Next. address: which Eip has it, who holds it, what keeps it back, its last owners. Of an address of layer 2 also what the
+speakers saw on the wire, which nodes may own it and in which order, and whom the speakers hear. pool: what it gives, to whom, and who waits.
 The code is 1 when there is no such thing.`,
   flags: ['output', 'namespace'],
   run,

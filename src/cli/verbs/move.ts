@@ -1,17 +1,17 @@
 /** `openelb move`: hands layer 2 addresses over to another node. */
 import { formatIp, type Ip, parseIp } from '../../addr/ip.ts'
 import { type AddressClaimObject, claimName, holdersText } from '../../api/address-claim.ts'
-import type { EndpointSliceObject, NodeObject, ServiceObject } from '../../api/core-objects.ts'
+import type { NodeObject, ServiceObject } from '../../api/core-objects.ts'
 import type { EipObject } from '../../api/eip.ts'
-import { ADDRESS_CLAIMS, EIPS, SERVICES } from '../../kube/resources.ts'
+import { ADDRESS_CLAIMS, EIPS, NODES, SERVICES } from '../../kube/resources.ts'
 import type { Result } from '../../result.ts'
 import { formatDuration } from '../../runtime/duration.ts'
-import type { ClusterReader, Reading } from '../cluster-reader.ts'
+import type { ClusterReader } from '../cluster-reader.ts'
 import { inAddressOrder } from '../ledger-state.ts'
 import { carryOut, type Ended } from '../move/carry-out.ts'
 import { type Planned, planMove } from '../move/plan.ts'
 import { type Cell, type Column, misuse, type Outcome, toned, trouble } from '../report.ts'
-import { candidateRule, readCandidateObjects } from '../speakers/candidates.ts'
+import { candidateRule, readSlicesFor } from '../speakers/candidates.ts'
 import { readSpeakers } from '../speakers/speakers.ts'
 import type { Verb, VerbInput } from '../verb.ts'
 
@@ -101,22 +101,18 @@ async function servicesOf(cluster: ClusterReader, claims: readonly AddressClaimO
   return found.flatMap((service) => service ?? [])
 }
 
-/** A move wants to know: what cannot be read ends it. */
-function needed<T>(reading: Reading<T>): T {
-  if (!reading.ok) throw reading.error
-  return reading.value
-}
-
+/** What cannot be read ends it: a move wants to know. */
 async function plan({ cluster, values }: VerbInput, claims: readonly AddressClaimObject[]): Promise<readonly Planned[]> {
   const services = await servicesOf(cluster, claims)
-  const [read, eips, speakers] = await Promise.all([
-    readCandidateObjects(cluster, claims, services),
+  const [nodes, read, eips, speakers] = await Promise.all([
+    cluster.list<NodeObject>(NODES),
+    readSlicesFor(cluster, claims, services),
     cluster.list<EipObject>(EIPS),
     readSpeakers(cluster, values['openelb-namespace']),
   ])
   if (speakers.trouble !== undefined) throw speakers.trouble
-  const nodes: readonly NodeObject[] = needed(read.nodes)
-  const slices: readonly EndpointSliceObject[] | undefined = read.slices === undefined ? undefined : needed(read.slices)
+  if (read?.ok === false) throw read.error
+  const slices = read?.value
   const wanted = { to: values.to === '' ? undefined : values.to, from: values.from === '' ? undefined : values.from }
   const candidates = candidateRule({ nodes, services, eips, slices, speakers })
   return claims.map((claim) => planMove(claim, wanted, candidates(claim)))

@@ -7,6 +7,8 @@ import { type ComponentLine, componentCells, componentLines, readComponents } fr
 import { type LedgerState, namespaceOf, readLedgerState, readSettings } from '../ledger-state.ts'
 import { cut, POOL_COLUMNS, type PoolLine, poolCells, poolLines } from '../pool-line.ts'
 import { type Block, type Cell, misuse, type Outcome, type Table, toned } from '../report.ts'
+import { NODE_COLUMNS, type NodeLine, nodeCells, nodeLines, noNodes } from '../speakers/node-line.ts'
+import { readSpeakers } from '../speakers/speakers.ts'
 import type { Verb, VerbInput } from '../verb.ts'
 import { type WaitingService, waitingServices } from '../waiting.ts'
 
@@ -48,6 +50,7 @@ interface StatusValue {
   readonly pools: readonly PoolLine[]
   readonly services: { readonly loadBalancers: number; readonly waiting: number }
   readonly addresses: AddressSummary
+  readonly nodes: readonly NodeLine[]
   readonly waiting: readonly WaitingService[]
   readonly settings: { readonly adopt: string; readonly problem?: string }
 }
@@ -74,7 +77,7 @@ function serviceLines({ services, addresses, settings }: StatusValue): Extract<B
   ]
 }
 
-function blocksOf(value: StatusValue, nowMs: number, wide: boolean): readonly Block[] {
+function blocksOf(value: StatusValue, { nobody, nowMs, wide }: { nobody: string; nowMs: number; wide: boolean }): readonly Block[] {
   const waitingCells = ({ service, reason, since, message }: WaitingService): readonly Cell[] => [
     service,
     toned(reason, 'warn'),
@@ -93,6 +96,12 @@ function blocksOf(value: StatusValue, nowMs: number, wide: boolean): readonly Bl
     { kind: 'lines', title: 'Services', lines: serviceLines(value) },
     {
       kind: 'table',
+      title: 'Layer 2',
+      table: { columns: NODE_COLUMNS, rows: value.nodes.map((line) => nodeCells(wide ? line : { ...line, says: cut(line.says) })) },
+      ifEmpty: nobody,
+    },
+    {
+      kind: 'table',
       title: 'Addresses that want attention',
       table: tableOf(['ADDRESS', 'SERVICE', 'EIP', 'NODE', 'STATE', 'SAYS'], attention.map(attentionCells)),
     },
@@ -107,10 +116,11 @@ function blocksOf(value: StatusValue, nowMs: number, wide: boolean): readonly Bl
 async function run({ words, values, cluster, nowMs }: VerbInput): Promise<Outcome> {
   if (words.length > 0) return misuse(`status takes no ${words.join(' ')}; see openelb status --help`)
   const own = values['openelb-namespace']
-  const [state, installed, { settings, problem }] = await Promise.all([
+  const [state, installed, { settings, problem }, speakers] = await Promise.all([
     readLedgerState(cluster, values),
     readComponents(cluster, own),
     readSettings(cluster, own),
+    readSpeakers(cluster, own),
   ])
   const waiting = waitingServices(state.services)
   const balanced = state.services.filter(({ spec }) => spec.type === 'LoadBalancer')
@@ -119,19 +129,28 @@ async function run({ words, values, cluster, nowMs }: VerbInput): Promise<Outcom
     pools: poolLines(state),
     services: { loadBalancers: balanced.length, waiting: waiting.length },
     addresses: summarize(state, namespaceOf(values)),
+    nodes: nodeLines(
+      state.claims.filter(({ spec }) => spec.protocol === 'layer2'),
+      speakers,
+    ),
     waiting,
     settings: { adopt: settings.adopt, ...(problem !== undefined && { problem }) },
   }
-  return { kind: 'report', code: 0, report: { blocks: blocksOf(value, nowMs, values.output === 'wide'), value } }
+  return {
+    kind: 'report',
+    code: 0,
+    report: { blocks: blocksOf(value, { nobody: noNodes(speakers), nowMs, wide: values.output === 'wide' }), value },
+  }
 }
 
 export const status: Verb = {
   name: 'status',
   synopsis: ['status [-n NAMESPACE] [-o wide|json|yaml]'],
-  summary: 'components, pools, addresses that want attention, Services that wait and why',
+  summary: 'components, pools, nodes, addresses that want attention, Services that wait and why',
   about: `Shows the installation on one page: whether allocator, webhook and speakers are there, who leads, when the certificate ends; the Eips;
-addresses that are held and not announced; Services that wait, with the reason (whole with -o wide). What you may not read is said to
-be unknown. The code is 0 whatever it shows: openelb doctor is for scripts.`,
+the nodes that answer by layer 2, who hears them and what is wrong with them; addresses that are held and not announced; Services that
+wait, with the reason (whole with -o wide). What you may not read is said to be unknown. The code is 0 whatever it shows: openelb doctor is
+for scripts.`,
   flags: ['output', 'no-headers', 'namespace', 'all-namespaces'],
   run,
 }
