@@ -25,8 +25,8 @@ const DAEMONS = new Set(['webhook', 'allocator', 'speaker', 'certgen'])
 
 /** Packages and modules of Node that compute only. */
 const HARMLESS = /^(node:(buffer|crypto|util|assert)|zod|node-forge|yaml)$/
-/** Makes keys and serial numbers, which are random; and a logger whose clock is a parameter with a default. */
-const WORLDLY_BY_NATURE = new Set(['certgen/certificates.ts', 'src/runtime/logger.ts'])
+/** Makes keys and serial numbers, which are random; a logger whose clock is a parameter with a default; the clock that the threads share. */
+const WORLDLY_BY_NATURE = new Set(['certgen/certificates.ts', 'src/runtime/logger.ts', 'src/speaker/fence.ts'])
 /** Ends a process on behalf of main.ts, or reads the environment as the default of a parameter. */
 const ENTRY_AIDS = new Set(['src/runtime/process.ts', 'src/runtime/shutdown.ts', 'src/kube/client.ts'])
 const LINE_LIMIT = 300

@@ -1,7 +1,7 @@
 import { type AddressClaimObject, type AddressClaimStatus, CLAIM_HISTORY_LENGTH } from '../api/address-claim.ts'
 import { type Condition, setCondition } from '../api/condition.ts'
-import type { Departure } from './ownership.ts'
-import { conditionReason, explainSilence } from './silence.ts'
+import type { Present } from './assertion.ts'
+import { conditionReason, type Departure, explainSilence } from './silence.ts'
 
 /**
  * A merge patch of one claim's status. It carries the resourceVersion that the decision was made from, so it is a compare-and-swap: of
@@ -14,20 +14,32 @@ export interface StatusPatch {
     readonly owner?: NonNullable<AddressClaimStatus['owner']> | null
     readonly history?: NonNullable<AddressClaimStatus['history']>
     readonly conditions?: readonly Condition[]
+    readonly phase?: NonNullable<AddressClaimStatus['phase']>
   }
+}
+
+/** One node's time as the owner, which the claim may not know yet. `since` is RFC 3339; `departure` is why the one before it ended. */
+export interface Tenure {
+  readonly node: string
+  readonly interface: string
+  readonly epoch: number
+  readonly since: string
+  readonly departure: Departure | undefined
 }
 
 /** What is not announced, and the condition that says so. */
 export type Report = Omit<Condition, 'lastTransitionTime'>
 
-/** The epoch that a new owner writes: above every one that was ever recorded. */
-export function nextEpoch({ status }: AddressClaimObject): number {
-  return Math.max(0, status?.owner?.epoch ?? 0, ...(status?.history ?? []).map(({ epoch }) => epoch)) + 1
+/** What the claim says of who has the address: an owner, or that the last one gave it up; undefined when it never had one. */
+export function recordOf({ status }: Pick<AddressClaimObject, 'status'>): Present | undefined {
+  if (status?.owner !== undefined) return { node: status.owner.node, epoch: status.owner.epoch, state: 'held', recorded: true }
+  const last = status?.history?.at(-1)
+  return last === undefined ? undefined : { node: last.node, epoch: lastEpoch(status), state: 'released', recorded: true }
 }
 
-/** The last recorded owner of a claim that has none now. */
-export function lastOwnerOf({ status }: AddressClaimObject): string | undefined {
-  return status?.owner === undefined ? status?.history?.at(-1)?.node : undefined
+/** The highest epoch that was ever recorded, 0 before the first. */
+function lastEpoch(status: AddressClaimStatus | undefined): number {
+  return Math.max(0, status?.owner?.epoch ?? 0, ...(status?.history ?? []).map(({ epoch }) => epoch))
 }
 
 const departureText = (departure: Departure | undefined): string =>
@@ -61,19 +73,18 @@ const announced = (node: string, on: string): Report => ({
   message: `node ${node} answers for the address on ${on}`,
 })
 
-/** Records `node` as the owner. `now` is RFC 3339. */
-export function takePatch(
-  claim: AddressClaimObject,
-  taker: { node: string; interface: string },
-  departure: Departure | undefined,
-  now: string,
-): StatusPatch {
+/**
+ * Records an owner. `now` is RFC 3339. A claim that is probed becomes Active with its first owner: nobody else was found to use the address.
+ */
+export function takePatch(claim: AddressClaimObject, taker: Tenure, now: string): StatusPatch {
+  const { node, interface: on, epoch, since, departure } = taker
   return {
     metadata: { resourceVersion: claim.metadata.resourceVersion },
     status: {
-      owner: { ...taker, epoch: nextEpoch(claim), since: now },
+      owner: { node, interface: on, epoch, since },
       history: closedHistory(claim, departure, now),
-      conditions: conditionsWith(claim, announced(taker.node, taker.interface), now),
+      conditions: conditionsWith(claim, announced(node, on), now),
+      ...(claim.spec.probe === true ? { phase: 'Active' } : {}),
     },
   }
 }
@@ -88,18 +99,31 @@ export function movedPatch(claim: AddressClaimObject, on: string, now: string): 
   }
 }
 
-/** Records that this owner gave the address up and nobody owns it. */
-export function yieldPatch(claim: AddressClaimObject, departure: Departure, now: string): StatusPatch {
+/**
+ * Records that an owner gave the address up and nobody owns it. `tenure` is its time, which was never recorded when the API server was
+ * away during all of it.
+ */
+export function releasePatch(claim: AddressClaimObject, tenure: Omit<Tenure, 'interface'>, reason: Departure, now: string): StatusPatch {
+  const { node, epoch, since } = tenure
   const report: Report = {
     type: 'Announced',
     status: 'False',
-    reason: conditionReason(departure),
-    message: `node ${claim.status?.owner?.node ?? '?'} gave the address up: ${explainSilence(departure)}`,
+    reason: conditionReason(reason),
+    message: `node ${node} gave the address up: ${explainSilence(reason)}`,
   }
+  const isRecorded = claim.status?.owner?.node === node && claim.status.owner.epoch === epoch
+  const before = closedHistory(claim, isRecorded ? reason : tenure.departure, now)
+  const history = isRecorded ? before : [...before, { node, epoch, from: since, until: now, reason: departureText(reason) }]
   return {
     metadata: { resourceVersion: claim.metadata.resourceVersion },
-    status: { owner: null, history: closedHistory(claim, departure, now), conditions: conditionsWith(claim, report, now) },
+    status: { owner: null, history: history.slice(-CLAIM_HISTORY_LENGTH), conditions: conditionsWith(claim, report, now) },
   }
+}
+
+/** Says that the wire is asked whether somebody uses the address; undefined when the claim says so already. */
+export function probingPatch(claim: AddressClaimObject): StatusPatch | undefined {
+  if (claim.status?.phase !== undefined) return undefined
+  return { metadata: { resourceVersion: claim.metadata.resourceVersion }, status: { phase: 'Probing' } }
 }
 
 /** Writes a condition and nothing else; undefined when the claim says so already. */

@@ -1,70 +1,168 @@
 import { formatIp } from '../addr/ip.ts'
 import { formatMac } from '../addr/mac.ts'
 import type { AddressClaimObject } from '../api/address-claim.ts'
+import { moveWishOf } from '../api/claim-annotations.ts'
+import type { Result } from '../result.ts'
 import { type Ability, abilityFor } from './ability.ts'
-import { lastOwnerOf, movedPatch, type Report, reportPatch, type StatusPatch, takePatch, yieldPatch } from './claim-status.ts'
+import type { Present } from './assertion.ts'
+import { movedPatch, type Report, recordOf, releasePatch, reportPatch, type StatusPatch, type Tenure, takePatch } from './claim-status.ts'
+import type { Conflicts } from './conflicts.ts'
 import { type ClusterFacts, type Electorate, electorateOf } from './facts.ts'
 import type { HostFacts } from './host.ts'
 import { addressKey } from './layer2/address-key.ts'
 import type { Layer2Line } from './layer2/table.ts'
+import { quorumOf } from './membership/facts.ts'
 import type { ClaimMemory } from './memory.ts'
-import { decideOwnership, type Ownership } from './ownership.ts'
-import { isReporter, isUnreported, reportOf } from './report.ts'
+import { type Contest, decideOwnership, type Hearing, type Ownership } from './ownership.ts'
+import { isReporter, reportOf } from './report.ts'
+import type { Inability } from './silence.ts'
+import type { Words } from './words.ts'
 
-/** How often an address that nobody answers for, and nobody has reported, is looked at again. */
-const UNREPORTED_LOOK_MS = 1000
-
-/** Everything that this node knows and is. */
+/** Everything that this node knows and is, except what it remembers. */
 export interface SpeakerFacts {
   readonly self: string
   readonly leaving: boolean
   /** --enable-layer2. */
   readonly layer2: boolean
+  /** --layer2-subnet-check. */
+  readonly subnetCheck: boolean
+  /** What nodeAddressOf says of this node. */
+  readonly nodeAddress: string | undefined
   readonly cluster: ClusterFacts
   readonly host: HostFacts
-  /** Milliseconds of a monotonic clock. */
+  /** Whether the raw socket of an interface does not work. */
+  readonly isBroken: (interfaceIndex: number) => boolean
+  /** The move by which the addresses are spread more evenly, when it is to this node. */
+  readonly rebalance: { readonly claim: string; readonly epoch: number } | undefined
+  /** Milliseconds of monotonicMs(), and milliseconds since 1970, read together. */
   readonly nowMs: number
+  readonly wallMs: number
+}
+
+/** What this node remembers. decideClaim changes it. */
+export interface Knowledge {
+  readonly memory: ClaimMemory
+  readonly words: Words
+  readonly conflicts: Conflicts
 }
 
 /** What this node does about one claim. */
 export interface Decision {
   readonly ownership: Ownership
-  /** The condition that this node has to write, being the one that reports. */
+  /** Who had the address before. */
+  readonly present: Present | undefined
+  /** The condition that this node has to write. */
   readonly report: Report | undefined
 }
 
-/** What must be on this node's wire, and what must be written. */
-export interface Desired {
-  readonly layer2: readonly Layer2Line[]
-  /** By the claim's name; one for each claim. */
-  readonly decisions: ReadonlyMap<string, Decision>
-  /** Look again after this time although no fact has changed; undefined when there is nothing to wait for. */
-  readonly wakeInMs: number | undefined
+/**
+ * Decides one claim. This node's own word follows the decision at once: whoever says that it takes an address announces it in the same
+ * turn, and tells the peers.
+ */
+export function decideClaim(claim: AddressClaimObject, facts: SpeakerFacts, knowledge: Knowledge): Decision {
+  const { memory, words, conflicts } = knowledge
+  const { name } = claim.metadata
+  const present = words.present(claim)
+  const electorate = electorateOf(claim, facts.cluster)
+  const ownership = decideOwnership(contestOf(claim, present, electorate, facts, knowledge))
+  speak(claim, ownership, present, facts, knowledge)
+  if (ownership.kind === 'answer' || (ownership.kind === 'silent' && ownership.reason === 'owned-elsewhere')) memory.settled(name)
+  const report =
+    ownership.kind === 'answer' ? conflictReport(claim, facts, conflicts) : silenceReport(claim, ownership, electorate, facts, memory)
+  return { ownership, present, report }
 }
 
-/** Decides one claim. `memory` remembers since when this node has seen the address without an owner that may answer. */
-export function decideClaim(claim: AddressClaimObject, facts: SpeakerFacts, memory: ClaimMemory): Decision {
+function conflictReport(claim: AddressClaimObject, { self, nowMs, wallMs }: SpeakerFacts, conflicts: Conflicts): Report | undefined {
+  const report = conflicts.report(claim, self, nowMs, wallMs)
+  return report === undefined || reportPatch(claim, report, '') === undefined ? undefined : report
+}
+
+function contestOf(
+  claim: AddressClaimObject,
+  present: Present | undefined,
+  electorate: Electorate,
+  facts: SpeakerFacts,
+  { memory, conflicts }: Knowledge,
+): Contest {
   const { self, cluster, leaving, nowMs } = facts
   const { name } = claim.metadata
-  const electorate = electorateOf(claim, cluster)
-  const ownership = decideOwnership({
+  return {
     self,
     leaving,
     address: claim.spec.address,
-    ability: abilityFor(claim.spec, facts.host, facts.layer2),
-    owner: claim.status?.owner,
-    lastOwner: lastOwnerOf(claim),
+    ability: ownAbility(claim, facts),
+    present,
+    moveTo: wishFor(claim, facts),
+    membership: hearingOf(name, present, facts, memory),
+    challenged: conflicts.challenged(name, nowMs),
     nodes: cluster.nodeNames,
-    order: () => memory.order(name, cluster.nodeNames, claim.spec.address),
+    order: () => memory.order(name, cluster.nodeNames, claim.spec.address, electorate.weightOf),
     complete: electorate.complete,
     eligibility: electorate.eligibility,
-    vacantForMs: (vacancy) => memory.vacantForMs(name, vacancy, nowMs),
-  })
-  if (ownership.kind === 'answer' || (ownership.kind === 'silent' && ownership.reason === 'owned-elsewhere')) memory.forget(name)
-  return { ownership, report: reportFor(claim, ownership, electorate, facts, memory) }
+    vacantForMs: (vacancy) => memory.vacantForMs(name, vacancy, nowMs) / (needsProbe(claim) ? PROBE_PATIENCE : 1),
+  }
 }
 
-function reportFor(
+/** A probe takes as long as the second in the queue waits otherwise, so everybody behind the first waits this many times as long. */
+const PROBE_PATIENCE = 6
+
+/** Whether the wire has to be asked before the address is given to its first owner. */
+export const needsProbe = (claim: AddressClaimObject): boolean =>
+  claim.spec.probe === true && claim.spec.protocol === 'layer2' && claim.status?.phase !== 'Active' && recordOf(claim) === undefined
+
+function ownAbility({ spec }: AddressClaimObject, facts: SpeakerFacts): Result<Ability, Inability> {
+  const { subnetCheck, nodeAddress } = facts
+  const ability = abilityFor(spec, facts.host, facts.layer2, { subnetCheck, nodeAddress })
+  return ability.ok && facts.isBroken(ability.value.interface.index) ? { ok: false, error: 'no-raw-socket' } : ability
+}
+
+function wishFor(claim: AddressClaimObject, { rebalance, self }: SpeakerFacts): Contest['moveTo'] {
+  const wish = moveWishOf(claim)
+  if (wish !== undefined) return { ...wish, reason: 'moved' }
+  return rebalance?.claim === claim.metadata.name ? { node: self, epoch: rebalance.epoch, reason: 'rebalanced' } : undefined
+}
+
+function hearingOf(name: string, present: Present | undefined, facts: SpeakerFacts, memory: ClaimMemory): Hearing | undefined {
+  const { membership } = facts.cluster
+  if (membership === undefined) return undefined
+  return { settled: membership.settled, quorum: quorumOf(membership), ownerHeard: isOwnerHeard(name, present, facts, memory) }
+}
+
+/** Whether the owner was heard while this node knew that it owns the address, if only by its word about it. */
+function isOwnerHeard(name: string, present: Present | undefined, { cluster, nowMs }: SpeakerFacts, memory: ClaimMemory): boolean {
+  if (present === undefined) return false
+  const { node, epoch } = present
+  const member = cluster.membership?.members.get(node)
+  if (member?.alive === true) memory.ownerHeard(name, node, epoch)
+  return (member?.lastSignMs ?? -Infinity) >= memory.ownedSinceMs(name, node, epoch, nowMs)
+}
+
+/** Makes this node's own word what the decision says, and keeps when and why its time with the address began and ended. */
+function speak(
+  { metadata: { name }, spec }: AddressClaimObject,
+  ownership: Ownership,
+  present: Present | undefined,
+  { self, nowMs }: SpeakerFacts,
+  { memory, words }: Knowledge,
+): void {
+  const isOwn = present?.node === self
+  if (ownership.kind === 'take' && ownership.first === 'announce') {
+    const { epoch, departure } = ownership
+    memory.setStay(name, { epoch, sinceMs: nowMs, departure, ended: undefined })
+    words.say(name, spec.address, { epoch, state: 'held', recorded: false })
+  } else if (ownership.kind === 'release') {
+    const { epoch, recorded, reason } = ownership
+    const stay = memory.stay(name)
+    memory.setStay(name, {
+      ...(stay?.epoch === epoch ? stay : { epoch, sinceMs: nowMs, departure: undefined }),
+      ended: stay?.ended ?? reason,
+    })
+    // Recorded as its beginning was: of one epoch the end prevails, and nobody else's word of that epoch does.
+    words.say(name, spec.address, { epoch, state: 'released', recorded })
+  } else words.say(name, spec.address, isOwn ? present : undefined)
+}
+
+function silenceReport(
   claim: AddressClaimObject,
   ownership: Ownership,
   electorate: Electorate,
@@ -80,33 +178,68 @@ function reportFor(
   return isReporter(self, claim.spec.address, cluster) ? report : undefined
 }
 
-/** The whole set that this node must say, and its part in every claim, each with its reason. */
-export function desired(claims: Iterable<AddressClaimObject>, facts: SpeakerFacts, memory: ClaimMemory): Desired {
-  const layer2: Layer2Line[] = []
-  const decisions = new Map<string, Decision>()
-  let wakeInMs: number | undefined
-  for (const claim of claims) {
-    const decision = decideClaim(claim, facts, memory)
-    const { ownership } = decision
-    decisions.set(claim.metadata.name, decision)
-    if (ownership.kind === 'answer') layer2.push(lineOf(ownership.ability, ownership.epoch, facts.host))
-    const lookAgainMs =
-      ownership.kind === 'silent' ? (ownership.wakeInMs ?? (isUnreported(claim, ownership) ? UNREPORTED_LOOK_MS : undefined)) : undefined
-    if (lookAgainMs !== undefined) wakeInMs = Math.min(wakeInMs ?? lookAgainMs, lookAgainMs)
+/** The line that a decision puts on the wire, or undefined. */
+export function lineOf({ ownership }: Decision, { linkUps }: HostFacts): Layer2Line | undefined {
+  const answers = ownership.kind === 'answer' || (ownership.kind === 'take' && ownership.first === 'announce')
+  if (!answers) return undefined
+  const { ip, interface: on } = ownership.ability
+  const burst = `${ownership.epoch} ${formatMac(on.mac)} ${linkUps.get(on.index) ?? 0}`
+  return { text: formatIp(ip), address: addressKey(ip), interface: { index: on.index, name: on.name, mac: on.mac }, burst }
+}
+
+/** Whether the claim does not say yet what the decision comes to. Cheap: it is asked for every claim at every look. */
+export function asksForWrite(claim: AddressClaimObject, { ownership, report }: Decision, self: string, words: Words): boolean {
+  if (report !== undefined || ownership.kind === 'take' || ownership.kind === 'release') return true
+  const owner = claim.status?.owner
+  if (ownership.kind === 'answer')
+    return owner?.node !== self || owner.epoch !== ownership.epoch || owner.interface !== ownership.ability.interface.name
+  return isReleaseUnrecorded(claim, words)
+}
+
+function isReleaseUnrecorded(claim: AddressClaimObject, words: Words): boolean {
+  const word = words.own(claim.metadata.name)
+  if (word?.state !== 'released') return false
+  const record = recordOf(claim)
+  return record === undefined || record.epoch < word.epoch || record.state === 'held'
+}
+
+/** The write that a decision asks for, or undefined when the claim says it all. Times of `facts`. */
+export function patchFor(
+  claim: AddressClaimObject,
+  decision: Decision,
+  facts: Pick<SpeakerFacts, 'self' | 'nowMs' | 'wallMs'>,
+  knowledge: Pick<Knowledge, 'memory' | 'words'>,
+): StatusPatch | undefined {
+  const { ownership, report } = decision
+  if (!asksForWrite(claim, decision, facts.self, knowledge.words)) return undefined
+  const now = new Date(facts.wallMs).toISOString()
+  const reported = (): StatusPatch | undefined => (report === undefined ? undefined : reportPatch(claim, report, now))
+  if (ownership.kind === 'take' || ownership.kind === 'answer') {
+    const on = ownership.ability.interface.name
+    const owner = claim.status?.owner
+    if (owner?.node === facts.self && owner.epoch === ownership.epoch) return movedPatch(claim, on, now) ?? reported()
+    return takePatch(claim, tenureOf(claim, ownership, on, facts, knowledge.memory), now)
   }
-  return { layer2, decisions, wakeInMs }
+  const stay = knowledge.memory.stay(claim.metadata.name)
+  if (stay?.ended === undefined || !isReleaseUnrecorded(claim, knowledge.words)) return reported()
+  const { epoch, departure, ended } = stay
+  return releasePatch(claim, { node: facts.self, epoch, since: sinceOf(stay.sinceMs, facts), departure }, ended, now)
 }
 
-function lineOf({ ip, interface: { index, name, mac } }: Ability, epoch: number, { linkUps }: HostFacts): Layer2Line {
-  const burst = `${epoch} ${formatMac(mac)} ${linkUps.get(index) ?? 0}`
-  return { text: formatIp(ip), address: addressKey(ip), interface: { index, name, mac }, burst }
-}
+const sinceOf = (sinceMs: number, { nowMs, wallMs }: Pick<SpeakerFacts, 'nowMs' | 'wallMs'>): string =>
+  new Date(wallMs - (nowMs - sinceMs)).toISOString()
 
-/** The write that a decision asks for, or undefined. `now` is RFC 3339. */
-export function patchFor(claim: AddressClaimObject, { ownership, report }: Decision, self: string, now: string): StatusPatch | undefined {
-  if (ownership.kind === 'take')
-    return takePatch(claim, { node: self, interface: ownership.ability.interface.name }, ownership.departure, now)
-  if (ownership.kind === 'yield') return yieldPatch(claim, ownership.reason, now)
-  if (ownership.kind === 'answer') return movedPatch(claim, ownership.ability.interface.name, now)
-  return report === undefined ? undefined : reportPatch(claim, report, now)
+/** What is recorded of this node's time with the address: it began when it was announced, or begins with the record. */
+function tenureOf(
+  { metadata: { name } }: AddressClaimObject,
+  ownership: Extract<Ownership, { kind: 'take' | 'answer' }>,
+  on: string,
+  facts: Pick<SpeakerFacts, 'self' | 'nowMs' | 'wallMs'>,
+  memory: ClaimMemory,
+): Tenure {
+  const { epoch } = ownership
+  const stay = memory.stay(name)
+  const begun = stay?.epoch === epoch ? stay : undefined
+  const departure = ownership.kind === 'take' ? ownership.departure : begun?.departure
+  return { node: facts.self, interface: on, epoch, since: sinceOf(begun?.sinceMs ?? facts.nowMs, facts), departure }
 }

@@ -7,7 +7,7 @@ import { createEventRecorder } from '../kube/events.ts'
 import { systemClock } from '../runtime/clock.ts'
 import { type HealthServer, startHealthServer } from '../runtime/health.ts'
 import { describeError, type Logger } from '../runtime/logger.ts'
-import { createMetrics } from '../runtime/metrics.ts'
+import { createMetrics, type Metrics } from '../runtime/metrics.ts'
 import { createProcessLogger, productVersion, runMain, UsageError } from '../runtime/process.ts'
 import { onShutdown, type ShutdownStep } from '../runtime/shutdown.ts'
 import { type Config, readConfig } from './config.ts'
@@ -16,8 +16,16 @@ import { openFrameSocket } from './io/frame-socket.ts'
 import { watchHost } from './io/interfaces.ts'
 import { registerLayer2Metrics } from './io/layer2-metrics.ts'
 import { type Libc, openLibc } from './io/libc.ts'
+import { createMembershipSession, type MembershipSession } from './io/membership-session.ts'
+import type { PreflightSubject } from './io/preflight-facts.ts'
+import { watchPreflight } from './io/preflight-watch.ts'
+import { createReportPage } from './io/report-server.ts'
+import { familyOfKey } from './layer2/address-key.ts'
 import { createLayer2Announcer, type Layer2Announcer } from './layer2/announcer.ts'
-import { createSpeaker, type Speaker } from './reconcile.ts'
+import { createSpeaker } from './reconcile.ts'
+import type { ReportedLine } from './report-of.ts'
+import type { Speaker } from './speaker.ts'
+import { REPORT_PATH } from './speaker-report.ts'
 
 /** All of the shutdown; the kubelet's own limit is longer (terminationGracePeriodSeconds). */
 const GRACE_MS = 10_000
@@ -40,10 +48,16 @@ async function run(config: Config): Promise<void> {
   const health =
     config.metrics === undefined
       ? undefined
-      : await startHealthServer({ ...config.metrics, registry: metrics.registry, ready: speaker.checks })
+      : await startHealthServer({
+          ...config.metrics,
+          registry: metrics.registry,
+          ready: speaker.checks,
+          pages: { [REPORT_PATH]: reportPage(nodeName, parts) },
+        })
   logger.info('speaker started', { version: productVersion(), layer2: parts.layer2 !== undefined, metricsPort: health?.port })
   const starting = new AbortController()
   onShutdown(['SIGTERM', 'SIGINT'], shutdownSteps(parts, starting, health), { graceMs: GRACE_MS, logger })
+  await parts.membership?.start()
   cluster.start()
   try {
     await speaker.start(starting.signal)
@@ -63,43 +77,104 @@ function createParts(config: Config, logger: Logger) {
   const instance = config.podName || nodeName
   const recorder = createEventRecorder({ client, component: EVENT_COMPONENT.speaker, logger, clock, metrics, instance })
   const libc = openLibc()
-  const layer2 = flags['enable-layer2'] ? openLayer2(libc, logger) : undefined
+  const membership = openMembership(config, logger, metrics, () => speaker)
+  const layer2 = flags['enable-layer2'] ? openLayer2(libc, config, logger, membership?.fence, () => speaker) : undefined
   if (layer2 !== undefined) registerLayer2Metrics(metrics, layer2)
   else logger.warn('layer 2 is off: this node answers for no address of protocol layer2 (--enable-layer2)')
-  const host = watchHost({ libc, clock, logger, onChange: () => speaker.wake() })
+  const host = watchHost({ libc, clock, logger, onChange: () => speaker.look() })
   const onChange = (deleted?: AddressClaimObject): void => {
     if (deleted !== undefined) speaker.removed(deleted)
     speaker.wake()
   }
   const cluster = watchCluster({ client, namespace, logger, clock, metrics, onChange })
-  const announcers = { layer2 }
-  const speaker: Speaker = createSpeaker({ self: nodeName, client, cluster, host, announcers, recorder, logger, clock, metrics })
-  return { speaker, cluster, host, layer2, recorder, client, metrics }
+  const speaker: Speaker = createSpeaker({
+    self: nodeName,
+    client,
+    cluster,
+    host,
+    layer2,
+    membership,
+    recorder,
+    logger,
+    clock,
+    metrics,
+    subnetCheck: flags['layer2-subnet-check'],
+    avoidCordoned: flags['avoid-cordoned'],
+    rebalance: flags.rebalance === 'slow',
+  })
+  const preflight = watchPreflight({ clock, logger, metrics, subject: () => preflightSubject(speaker.lines()) })
+  return { speaker, cluster, host, layer2, membership, preflight, recorder, client, metrics }
 }
 
-/** Other nodes take over first, then this one falls silent; everything else is only tidied up. */
-function shutdownSteps(parts: ReturnType<typeof createParts>, starting: AbortController, health: HealthServer | undefined): ShutdownStep[] {
-  const { speaker, layer2, recorder, cluster, client, host } = parts
+type Parts = ReturnType<typeof createParts>
+
+function reportPage(self: string, { speaker, layer2, preflight }: Parts): () => string {
+  const version = productVersion()
+  const membership = { facts: speaker.membership }
+  return createReportPage({ self, version, membership, announcer: layer2, latest: speaker.lines, preflight })
+}
+
+function preflightSubject(lines: readonly ReportedLine[]): PreflightSubject {
+  return {
+    uplinks: lines.map((line) => line.interface.name),
+    families: new Set(lines.map(({ address }) => familyOfKey(address))),
+  }
+}
+
+/** Other nodes take over first, then this one falls silent and says that it has ended; everything else is only tidied up. */
+function shutdownSteps(parts: Parts, starting: AbortController, health: HealthServer | undefined): ShutdownStep[] {
+  const { speaker, layer2, membership, recorder, cluster, client, host, preflight } = parts
   return [
     { name: 'start', close: () => starting.abort() },
     { name: 'hand over', close: () => speaker.handOver(HAND_OVER_MS) },
     { name: 'layer 2', close: () => layer2?.close() },
+    { name: 'membership', close: () => membership?.close(), timeoutMs: 500 },
     { name: 'events', close: recorder.close, timeoutMs: 1200 },
     // Ends what is still on its way, so that nothing below waits for an API server that is away.
     { name: 'client', close: client.close },
     { name: 'writes', close: speaker.close, timeoutMs: 500 },
     { name: 'watches', close: cluster.close, timeoutMs: 500 },
     { name: 'health', close: () => health?.close(), timeoutMs: 500 },
+    { name: 'preflight', close: preflight.close },
     { name: 'host', close: host.close },
   ]
 }
 
+/** Undefined where nothing says where a key is: then the readiness of the Pods decides who is alive. */
+function openMembership(
+  { membership, nodeName }: Config,
+  logger: Logger,
+  metrics: Metrics,
+  speaker: () => Speaker,
+): MembershipSession | undefined {
+  const { key, bind, timing } = membership
+  if (key !== undefined) return createMembershipSession({ self: nodeName, timing, bind, key, clock: systemClock, logger, metrics, speaker })
+  logger.warn('membership is off: nothing says where its key is (--membership-key-dir), so a dead speaker is noticed by Kubernetes alone')
+  return undefined
+}
+
 /** Shows at start, and not at the first address, whether this process may open raw sockets. */
-function openLayer2(libc: Libc, logger: Logger): Layer2Announcer {
+function openLayer2(
+  libc: Libc,
+  { announcementTimes }: Config,
+  logger: Logger,
+  fence: SharedArrayBuffer | undefined,
+  speaker: () => Speaker,
+): Layer2Announcer {
   try {
     openFrameSocket(libc, LOOPBACK_INDEX, 'IPv4').close()
   } catch (error) {
     throw new UsageError(`--enable-layer2 needs the capability NET_RAW: ${describeError(error)}`)
   }
-  return createLayer2Announcer({ libc, clock: systemClock, logger, random: Math.random })
+  const { delaysMs, repeatMs } = announcementTimes
+  return createLayer2Announcer({
+    libc,
+    clock: systemClock,
+    logger,
+    random: Math.random,
+    onForeignClaim: (claim) => speaker().challenged(claim),
+    announcementDelaysMs: delaysMs,
+    ...(repeatMs !== undefined && { announcementRepeatMs: repeatMs }),
+    ...(fence !== undefined && { fence }),
+  })
 }

@@ -1,0 +1,43 @@
+import type { AddressClaimObject, Holder } from '../api/address-claim.ts'
+import type { EventRecorder } from '../kube/events.ts'
+import { apiVersionOf, EIPS } from '../kube/resources.ts'
+
+/** The Events of one node's addresses: one per change, by the owner alone; the original writes one per speaker. */
+export interface ClaimEvents {
+  /** This node is recorded as the owner. */
+  taken(claim: AddressClaimObject): void
+  /** The claim of an address of this node is gone. */
+  withdrawn(claim: AddressClaimObject): void
+}
+
+interface Options {
+  readonly self: string
+  readonly recorder: EventRecorder
+  readonly eipUid: (name: string) => string | undefined
+}
+
+/** Creates the writer of Events. It remembers which Eips it has told about. */
+export function createClaimEvents({ self, recorder, eipUid }: Options): ClaimEvents {
+  const eips = new Set<string>()
+  return {
+    taken({ spec }) {
+      const event = { type: 'Normal', reason: 'SetBalancer', message: `success to add nexthops [${self}]` } as const
+      for (const holder of spec.holders) recorder.record(serviceOf(holder), event)
+      const uid = eips.has(spec.eip) ? undefined : eipUid(spec.eip)
+      if (uid === undefined) return
+      eips.add(spec.eip)
+      const eip = { apiVersion: apiVersionOf(EIPS), kind: EIPS.kind, metadata: { name: spec.eip, uid } }
+      recorder.record(eip, { type: 'Normal', reason: 'ConfigSpeaker', message: `config openelb ${spec.protocol} speaker successfully` })
+    },
+    withdrawn({ spec }) {
+      const event = { type: 'Normal', reason: 'DelBalancer', message: 'success to withdraw announcement for service' } as const
+      for (const holder of spec.holders) recorder.record(serviceOf(holder), event)
+    },
+  }
+}
+
+const serviceOf = ({ namespace, name, uid }: Pick<Holder, 'namespace' | 'name' | 'uid'>) => ({
+  apiVersion: 'v1',
+  kind: 'Service',
+  metadata: { namespace, name, uid },
+})

@@ -1,0 +1,129 @@
+import { parseIp } from '../addr/ip.ts'
+import { type AddressClaimObject, claimName } from '../api/address-claim.ts'
+import { merge, type Present, prevails } from './assertion.ts'
+import { recordOf } from './claim-status.ts'
+import { type AddressKey, addressKey, ipOfKey } from './layer2/address-key.ts'
+import type { AddressWord } from './membership/message.ts'
+
+/** What has changed of this node's words since they were last asked for. */
+export interface WordsChange {
+  readonly upsert: readonly AddressWord[]
+  readonly remove: readonly AddressKey[]
+}
+
+/**
+ * Who says what about which address: the peers, and this node. Together with the claims it tells who has each address, also while a claim
+ * cannot be written or read. Claims are named by their names.
+ */
+export interface Words {
+  /** A peer's words. Gives the claims about which something new was said. */
+  hear(node: string, words: readonly AddressWord[]): readonly string[]
+  /** Who has the address by the claim and by every word. A peer's word that adds nothing to the claim is forgotten. */
+  present(claim: AddressClaimObject): Present | undefined
+  /** This node's word. */
+  own(claim: string): AddressWord | undefined
+  /** Replaces this node's word; undefined takes it back. `address` is the canonical text. */
+  say(claim: string, address: string, word: Omit<AddressWord, 'address'> | undefined): void
+  /** What the peers have to be told; undefined when they know it all. */
+  change(): WordsChange | undefined
+  /** The claim is gone: a later one of the same address begins anew. */
+  forget(claim: string): void
+  /** Forgets the words about everything that is no claim: they came after its end. Not before the claims are read. */
+  prune(isClaim: (name: string) => boolean): void
+}
+
+/** Creates the memory of words. `self` is this node. */
+export function createWords(self: string): Words {
+  const heard = new Map<string, Map<string, AddressWord>>()
+  const own = new Map<string, AddressWord>()
+  const told = new Map<string, AddressWord>()
+  const untold = new Set<string>()
+  const unsay = (claim: string): void => {
+    if (own.delete(claim)) untold.add(claim)
+  }
+  return {
+    own: (claim) => own.get(claim),
+    say(claim, address, word) {
+      if (isSameWord(own.get(claim), word)) return
+      const ip = parseIp(address)
+      if (word === undefined || !ip.ok) return unsay(claim)
+      const { epoch, state, recorded } = word
+      own.set(claim, { address: addressKey(ip.value), epoch, state, recorded })
+      untold.add(claim)
+    },
+    forget(claim) {
+      heard.delete(claim)
+      unsay(claim)
+    },
+    hear: (node, words) => (node === self ? [] : words.flatMap((word) => hearOne(heard, node, word))),
+    present(claim) {
+      const { name } = claim.metadata
+      const record = recordOf(claim)
+      const mine = own.get(name)
+      const present = mine === undefined ? record : merge(record, presentOf(self, mine), claim.spec.address)
+      return withHeard(heard, claim, record, present)
+    },
+    change: () => changeOf(own, told, untold),
+    prune(isClaim) {
+      for (const name of heard.keys()) if (!isClaim(name)) heard.delete(name)
+      for (const name of own.keys()) if (!isClaim(name)) unsay(name)
+    },
+  }
+}
+
+/** The name of the claim of an address. */
+export const claimOfKey = (address: AddressKey): string => claimName(ipOfKey(address))
+
+const presentOf = (node: string, { epoch, state, recorded }: AddressWord): Present => ({ node, epoch, state, recorded })
+
+const isSameWord = (a: Omit<AddressWord, 'address'> | undefined, b: Omit<AddressWord, 'address'> | undefined): boolean =>
+  a?.epoch === b?.epoch && a?.state === b?.state && a?.recorded === b?.recorded
+
+/** Words of one node can come in another order than they were said: the higher epoch is later, and what is given up stays so. */
+function hearOne(heard: Map<string, Map<string, AddressWord>>, node: string, word: AddressWord): readonly string[] {
+  const name = claimOfKey(word.address)
+  const byNode = heard.get(name) ?? new Map<string, AddressWord>()
+  const before = byNode.get(node)
+  if (before !== undefined && !prevails(presentOf(node, word), presentOf(node, before), name)) return []
+  byNode.set(node, word)
+  heard.set(name, byNode)
+  return [name]
+}
+
+function withHeard(
+  heard: Map<string, Map<string, AddressWord>>,
+  claim: AddressClaimObject,
+  record: Present | undefined,
+  known: Present | undefined,
+): Present | undefined {
+  const { name } = claim.metadata
+  const byNode = heard.get(name)
+  if (byNode === undefined) return known
+  let present = known
+  for (const [node, word] of byNode) {
+    const said = presentOf(node, word)
+    if (record !== undefined && !prevails(said, record, claim.spec.address)) byNode.delete(node)
+    else present = merge(present, said, claim.spec.address)
+  }
+  if (byNode.size === 0) heard.delete(name)
+  return present
+}
+
+function changeOf(own: Map<string, AddressWord>, told: Map<string, AddressWord>, untold: Set<string>): WordsChange | undefined {
+  const upsert: AddressWord[] = []
+  const remove: AddressKey[] = []
+  for (const name of untold) {
+    const before = told.get(name)
+    const word = own.get(name)
+    if (isSameWord(before, word)) continue
+    if (word === undefined) {
+      told.delete(name)
+      if (before !== undefined) remove.push(before.address)
+    } else {
+      told.set(name, word)
+      upsert.push(word)
+    }
+  }
+  untold.clear()
+  return upsert.length === 0 && remove.length === 0 ? undefined : { upsert, remove }
+}

@@ -1,0 +1,83 @@
+import t from 'tap'
+import type { AddressClaimStatus } from '../../src/api/address-claim.ts'
+import { addressKey } from '../../src/speaker/layer2/address-key.ts'
+import type { AddressWord } from '../../src/speaker/membership/message.ts'
+import { claimOfKey, createWords } from '../../src/speaker/words.ts'
+import { claimObject, ipOf } from './support/objects.ts'
+
+const ADDRESS = '10.251.0.240'
+const KEY = addressKey(ipOf(ADDRESS))
+const word = (epoch: number, over: Partial<AddressWord> = {}): AddressWord => ({
+  address: KEY,
+  epoch,
+  state: 'held',
+  recorded: false,
+  ...over,
+})
+const owned = (node: string, epoch: number): AddressClaimStatus => ({
+  owner: { node, interface: 'eth0', epoch, since: '2026-01-01T00:00:00Z' },
+})
+const claim = (status?: AddressClaimStatus) => claimObject(ADDRESS, {}, status)
+
+t.test('the claim, this node and the peers: the highest epoch is right', async (t) => {
+  const words = createWords('n1')
+  t.equal(words.present(claim()), undefined)
+  t.match(words.present(claim(owned('n2', 4))), { node: 'n2', epoch: 4, state: 'held', recorded: true })
+  words.say(ADDRESS, ADDRESS, { epoch: 5, state: 'held', recorded: false })
+  t.match(words.present(claim(owned('n2', 4))), { node: 'n1', epoch: 5, recorded: false })
+  t.same(words.hear('n3', [word(6)]), [ADDRESS])
+  t.match(words.present(claim(owned('n2', 4))), { node: 'n3', epoch: 6, recorded: false })
+  t.match(words.present(claim(owned('n2', 7))), { node: 'n2', epoch: 7, recorded: true })
+})
+
+t.test("a node's words come in any order; what it said before counts no more", async (t) => {
+  const words = createWords('n1')
+  t.same(words.hear('n2', [word(6, { state: 'released' })]), [ADDRESS])
+  t.same(words.hear('n2', [word(6), word(5), word(6, { state: 'released' })]), [], 'nothing new')
+  t.match(words.present(claim(owned('n2', 5))), { node: 'n2', epoch: 6, state: 'released' })
+  t.same(words.hear('n2', [word(7)]), [ADDRESS])
+  t.match(words.present(claim(owned('n2', 5))), { epoch: 7, state: 'held' })
+  t.same(words.hear('n1', [word(9)]), [], 'nobody speaks for this node')
+})
+
+t.test('a word that adds nothing to the claim is forgotten, as is every word about no claim', async (t) => {
+  const words = createWords('n1')
+  words.hear('n2', [word(6)])
+  t.match(words.present(claim(owned('n2', 6))), { recorded: true })
+  t.match(words.present(claim(owned('n3', 5))), { node: 'n3', epoch: 5 }, 'it is not there any more')
+  words.hear('n2', [word(6)])
+  words.say(ADDRESS, ADDRESS, { epoch: 7, state: 'held', recorded: false })
+  t.same(words.change()?.upsert, [word(7)])
+  words.prune(() => true)
+  t.match(words.present(claim()), { epoch: 7 })
+  words.prune(() => false)
+  t.equal(words.present(claim()), undefined)
+  t.same(words.change(), { upsert: [], remove: [KEY] })
+  words.hear('n2', [word(6)])
+  words.forget(ADDRESS)
+  t.equal(words.present(claim()), undefined, 'a claim that is made anew begins anew')
+})
+
+t.test('the peers are told what is new, once', async (t) => {
+  const words = createWords('n1')
+  t.equal(words.change(), undefined)
+  words.say(ADDRESS, ADDRESS, { epoch: 1, state: 'held', recorded: false })
+  t.same(words.change(), { upsert: [word(1)], remove: [] })
+  words.say(ADDRESS, ADDRESS, { epoch: 1, state: 'held', recorded: false })
+  t.equal(words.change(), undefined, 'the same again')
+  words.say(ADDRESS, ADDRESS, { epoch: 1, state: 'held', recorded: true })
+  t.same(words.change(), { upsert: [word(1, { recorded: true })], remove: [] })
+  words.say(ADDRESS, ADDRESS, { epoch: 2, state: 'held', recorded: false })
+  words.say(ADDRESS, ADDRESS, undefined)
+  t.same(words.change(), { upsert: [], remove: [KEY] })
+  words.say(ADDRESS, ADDRESS, { epoch: 3, state: 'held', recorded: false })
+  words.say(ADDRESS, ADDRESS, undefined)
+  t.equal(words.change(), undefined, 'they never knew')
+  words.say('none', 'no address', { epoch: 3, state: 'held', recorded: false })
+  t.equal(words.change(), undefined, 'nothing is said about what is no address')
+})
+
+t.test('the claims of both families are found by the address', async (t) => {
+  t.equal(claimOfKey(addressKey(ipOf('10.0.0.1'))), '10.0.0.1')
+  t.equal(claimOfKey(addressKey(ipOf('fd00::1'))), 'fd00-0000-0000-0000-0000-0000-0000-0001')
+})
