@@ -117,9 +117,12 @@ export interface SubnetMemory {
 
 interface RememberedLink {
   readonly name: string
+  /** Those that counted when the link was up last. */
   readonly subnets: readonly Prefix[]
+  /** Those of them that count on after a loss. */
+  readonly kept: readonly Prefix[]
   readonly ups: number
-  /** From when on only that counts which the link has then. */
+  /** From when on nothing is kept any more. */
   readonly freshAtMs: number
 }
 
@@ -133,10 +136,12 @@ export function createSubnetMemory(): SubnetMemory {
   const complete = (link: NetworkInterface, ups: number, nowMs: number): NetworkInterface => {
     const { index, name } = link
     const known = links.get(index)
-    const before = known?.name === name ? known : { name, subnets: link.subnets, ups, freshAtMs: nowMs }
-    const freshAtMs = link.up && before.ups === ups ? before.freshAtMs : nowMs + REMEMBERED_MS
-    const subnets = nowMs >= freshAtMs ? link.subnets : united([...link.subnets, ...before.subnets])
-    links.set(index, { name, subnets, ups, freshAtMs })
+    const before = known?.name === name ? known : { name, subnets: [], kept: [], ups, freshAtMs: nowMs }
+    const isLost = !link.up || before.ups !== ups
+    const freshAtMs = isLost ? nowMs + REMEMBERED_MS : before.freshAtMs
+    const kept = nowMs >= freshAtMs ? [] : isLost ? before.subnets : before.kept
+    const subnets = united([...link.subnets, ...kept])
+    links.set(index, { name, subnets: link.up ? subnets : before.subnets, kept, ups, freshAtMs })
     return { ...link, subnets }
   }
   return {
