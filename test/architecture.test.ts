@@ -50,7 +50,7 @@ function touch(file: SourceFile, seen = new Set<string>()): string | undefined {
   if (own !== undefined && !WORLDLY_BY_NATURE.has(file.path)) return own
   for (const { from, file: target, typeOnly } of file.imports) {
     if (typeOnly) continue
-    if (target === undefined && !HARMLESS.test(from)) return `imports ${from}`
+    if (target === undefined && !HARMLESS.test(from) && !WORLDLY_BY_NATURE.has(file.path)) return `imports ${from}`
     const imported = target === undefined ? undefined : byPath.get(target)
     const through = imported === undefined ? undefined : touch(imported, seen)
     if (through !== undefined) return `imports ${target} (${through})`
