@@ -1,4 +1,4 @@
-import { createHmac, hkdfSync, timingSafeEqual } from 'node:crypto'
+import { createHmac, createSecretKey, hkdfSync, type KeyObject, timingSafeEqual } from 'node:crypto'
 
 /** The seal of a packet: HMAC-SHA-256 over all of it (RFC 2104, FIPS 198-1), behind it. */
 
@@ -15,7 +15,18 @@ export function deriveKey(secret: Uint8Array): Uint8Array {
   return new Uint8Array(hkdfSync('sha256', secret, new Uint8Array(), LABEL, SEAL_LENGTH))
 }
 
-const hmac = (payload: Uint8Array, key: Uint8Array): Uint8Array => createHmac('sha256', key).update(payload).digest()
+/** Keys as OpenSSL wants them, by their bytes, which nobody writes to: made anew for each packet they would cost more than the rest. */
+const prepared = new WeakMap<Uint8Array, KeyObject>()
+
+function prepare(key: Uint8Array): KeyObject {
+  const known = prepared.get(key)
+  if (known !== undefined) return known
+  const made = createSecretKey(key)
+  prepared.set(key, made)
+  return made
+}
+
+const hmac = (payload: Uint8Array, key: Uint8Array): Uint8Array => createHmac('sha256', prepare(key)).update(payload).digest()
 
 /** The payload with its seal behind it. */
 export function seal(payload: Uint8Array, key: Uint8Array): Uint8Array {
