@@ -89,10 +89,17 @@ export function takePatch(claim: AddressClaimObject, taker: Tenure, now: string)
   }
 }
 
-/** Records that the owner answers on another interface now (its Eip, or a route, has changed); undefined when the claim says so already. */
-export function movedPatch(claim: AddressClaimObject, on: string, now: string): StatusPatch | undefined {
+/** Whether the claim says that its owner answers, and does so on this interface. */
+export const saysAnnounced = ({ status }: AddressClaimObject, on: string): boolean =>
+  status?.owner?.interface === on && (status.conditions?.some((one) => one.type === 'Announced' && one.status === 'True') ?? false)
+
+/**
+ * Records that the owner answers, and on which interface: another one than before after a change of its Eip or of a route. Undefined when
+ * the claim says so already.
+ */
+export function announcedPatch(claim: AddressClaimObject, on: string, now: string): StatusPatch | undefined {
   const owner = claim.status?.owner
-  if (owner === undefined || owner.interface === on) return undefined
+  if (owner === undefined || saysAnnounced(claim, on)) return undefined
   return {
     metadata: { resourceVersion: claim.metadata.resourceVersion },
     status: { owner: { ...owner, interface: on }, conditions: conditionsWith(claim, announced(owner.node, on), now) },

@@ -5,7 +5,17 @@ import { moveWishOf } from '../api/claim-annotations.ts'
 import type { Result } from '../result.ts'
 import { type Ability, abilityFor } from './ability.ts'
 import type { Present } from './assertion.ts'
-import { movedPatch, type Report, recordOf, releasePatch, reportPatch, type StatusPatch, type Tenure, takePatch } from './claim-status.ts'
+import {
+  announcedPatch,
+  type Report,
+  recordOf,
+  releasePatch,
+  reportPatch,
+  type StatusPatch,
+  saysAnnounced,
+  type Tenure,
+  takePatch,
+} from './claim-status.ts'
 import type { Conflicts } from './conflicts.ts'
 import { type ClusterFacts, type Electorate, electorateOf } from './facts.ts'
 import type { HostFacts } from './host.ts'
@@ -66,11 +76,15 @@ export function decideClaim(claim: AddressClaimObject, facts: SpeakerFacts, know
   const electorate = electorateOf(claim, facts.cluster)
   const ownership = decideOwnership(contestOf(claim, present, electorate, facts, knowledge))
   speak(claim, ownership, present, facts, knowledge)
-  if (ownership.kind === 'answer' || (ownership.kind === 'silent' && ownership.reason === 'owned-elsewhere')) memory.settled(name)
+  if (isSettled(ownership)) memory.settled(name)
   const report =
     ownership.kind === 'answer' ? conflictReport(claim, facts, conflicts) : silenceReport(claim, ownership, electorate, facts, memory)
   return { ownership, present, report }
 }
+
+/** Nobody waits for anything. */
+const isSettled = (ownership: Ownership): boolean =>
+  ownership.kind === 'answer' ? ownership.wakeInMs === undefined : ownership.kind === 'silent' && ownership.reason === 'owned-elsewhere'
 
 function conflictReport(claim: AddressClaimObject, { self, nowMs, wallMs }: SpeakerFacts, conflicts: Conflicts): Report | undefined {
   const report = conflicts.report(claim, self, nowMs, wallMs)
@@ -130,7 +144,7 @@ function hearingOf(name: string, present: Present | undefined, facts: SpeakerFac
 
 /** Whether the owner was heard while this node knew that it owns the address, if only by its word about it. */
 function isOwnerHeard(name: string, present: Present | undefined, { cluster, nowMs }: SpeakerFacts, memory: ClaimMemory): boolean {
-  if (present === undefined) return false
+  if (present === undefined) return true
   const { node, epoch } = present
   const member = cluster.membership?.members.get(node)
   if (member?.alive === true) memory.ownerHeard(name, node, epoch)
@@ -192,7 +206,7 @@ export function asksForWrite(claim: AddressClaimObject, { ownership, report }: D
   if (report !== undefined || ownership.kind === 'take' || ownership.kind === 'release') return true
   const owner = claim.status?.owner
   if (ownership.kind === 'answer')
-    return owner?.node !== self || owner.epoch !== ownership.epoch || owner.interface !== ownership.ability.interface.name
+    return owner?.node !== self || owner.epoch !== ownership.epoch || !saysAnnounced(claim, ownership.ability.interface.name)
   return isReleaseUnrecorded(claim, words)
 }
 
@@ -217,7 +231,7 @@ export function patchFor(
   if (ownership.kind === 'take' || ownership.kind === 'answer') {
     const on = ownership.ability.interface.name
     const owner = claim.status?.owner
-    if (owner?.node === facts.self && owner.epoch === ownership.epoch) return movedPatch(claim, on, now) ?? reported()
+    if (owner?.node === facts.self && owner.epoch === ownership.epoch) return announcedPatch(claim, on, now) ?? reported()
     return takePatch(claim, tenureOf(claim, ownership, on, facts, knowledge.memory), now)
   }
   const stay = knowledge.memory.stay(claim.metadata.name)

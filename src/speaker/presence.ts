@@ -18,6 +18,8 @@ export interface Presence {
   say(state: { readonly serving: boolean; readonly leaving: boolean }): void
   /** What the decisions may build on; undefined where readiness decides. */
   facts(): MembershipFacts | undefined
+  /** What is heard, whether or not it counts yet. */
+  heard(): MembershipFacts | undefined
 }
 
 /** Creates it. `membership` is undefined where nothing says where a key is. */
@@ -33,6 +35,7 @@ export function createPresence(self: string, membership: PresenceMembership | un
       membership?.peers(changed)
     },
     say: (state) => membership?.state(state),
+    heard: () => membership?.facts(),
     facts() {
       const facts = membership?.facts()
       if (started === 'with') return facts

@@ -53,6 +53,10 @@ export function createSpeaker(options: SpeakerOptions): Speaker {
   return {
     wake: timer.soon,
     look: timer.run,
+    membersChanged() {
+      forgetFormerLives(parts)
+      timer.run()
+    },
     removed: (claim) => removed(parts, claim),
     heard(node, words) {
       for (const { address, epoch, state } of words) if (state === 'held') knowledge.memory.ownerHeard(claimOfKey(address), node, epoch)
@@ -242,6 +246,12 @@ function challenged(parts: Parts, foreign: ForeignClaim): void {
   options.logger.warn('another host claims an address of this node', { claim: name, mac: formatMac(foreign.mac), count: foreign.count })
   if (membership !== undefined && quorumOf(membership) !== 'minority') options.membership?.repeat([foreign.address])
   lookAt(parts, [name])
+}
+
+/** A speaker that was started again is not bound by what the process before it said. */
+function forgetFormerLives({ presence, knowledge }: Parts): void {
+  for (const [node, { incarnation }] of presence.heard()?.members ?? [])
+    if (incarnation !== undefined) knowledge.words.reborn(node, incarnation)
 }
 
 /** Looks at the layer 2 thread, and says to the others whether this node serves, again and again until it is closed. */

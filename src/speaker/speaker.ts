@@ -46,8 +46,10 @@ export interface SpeakerOptions {
 export interface Speaker {
   /** Something may have changed: looks at everything again, soon. */
   wake(): void
-  /** Something changed that cannot wait: the members, or this node's interfaces. */
+  /** Something changed that cannot wait: this node's interfaces. */
   look(): void
+  /** Other speakers are heard, or not heard any more. */
+  membersChanged(): void
   /** A claim is gone. */
   removed(claim: AddressClaimObject): void
   /** A peer's words about addresses. */

@@ -18,6 +18,11 @@ export interface WordsChange {
 export interface Words {
   /** A peer's words. Gives the claims about which something new was said. */
   hear(node: string, words: readonly AddressWord[]): readonly string[]
+  /**
+   * The speaker of a node has started anew: what it said in its former life binds it no more. Gives the claims about which that changes
+   * something. Nothing happens when the incarnation is the known one.
+   */
+  reborn(node: string, incarnation: bigint): readonly string[]
   /** Who has the address by the claim and by every word. A peer's word that adds nothing to the claim is forgotten. */
   present(claim: AddressClaimObject): Present | undefined
   /** This node's word. */
@@ -38,6 +43,7 @@ export function createWords(self: string): Words {
   const own = new Map<string, AddressWord>()
   const told = new Map<string, AddressWord>()
   const untold = new Set<string>()
+  const incarnations = new Map<string, bigint>()
   const unsay = (claim: string): void => {
     if (own.delete(claim)) untold.add(claim)
   }
@@ -54,6 +60,11 @@ export function createWords(self: string): Words {
     forget(claim) {
       heard.delete(claim)
       unsay(claim)
+    },
+    reborn(node, incarnation) {
+      const before = incarnations.get(node)
+      incarnations.set(node, incarnation)
+      return before === undefined || before === incarnation ? [] : unhear(heard, node)
     },
     hear: (node, words) => (node === self ? [] : words.flatMap((word) => hearOne(heard, node, word))),
     present(claim) {
@@ -88,6 +99,15 @@ function hearOne(heard: Map<string, Map<string, AddressWord>>, node: string, wor
   byNode.set(node, word)
   heard.set(name, byNode)
   return [name]
+}
+
+function unhear(heard: Map<string, Map<string, AddressWord>>, node: string): readonly string[] {
+  const names: string[] = []
+  for (const [name, byNode] of heard) {
+    if (byNode.delete(node)) names.push(name)
+    if (byNode.size === 0) heard.delete(name)
+  }
+  return names
 }
 
 function withHeard(

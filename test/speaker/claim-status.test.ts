@@ -1,7 +1,7 @@
 import t from 'tap'
 import { AddressClaim, type AddressClaimStatus } from '../../src/api/address-claim.ts'
 import {
-  movedPatch,
+  announcedPatch,
   probingPatch,
   recordOf,
   releasePatch,
@@ -75,9 +75,15 @@ t.test('a time as the owner that began and ended while nothing could be written 
 })
 
 t.test('an owner that answers on another interface now says so, and nothing else changes', async (t) => {
-  const claim = claimObject('10.0.0.1', {}, owned)
-  t.equal(movedPatch(claim, 'eth1', NOW), undefined)
-  const { status } = movedPatch(claim, 'eth0', NOW) ?? {}
+  const said = { type: 'Announced', status: 'True', reason: 'Announced', message: 'x', lastTransitionTime: NOW } as const
+  const claim = claimObject('10.0.0.1', {}, { ...owned, conditions: [said] })
+  t.equal(announcedPatch(claim, 'eth1', NOW), undefined)
+  t.match(
+    announcedPatch(claimObject('10.0.0.1', {}, owned), 'eth1', NOW)?.status.conditions,
+    [{ status: 'True' }],
+    'the condition alone is missing',
+  )
+  const { status } = announcedPatch(claim, 'eth0', NOW) ?? {}
   t.same(status?.owner, { node: 'n2', interface: 'eth0', epoch: 4, since: '2026-01-01T00:00:00Z' })
   t.match(status?.conditions, [{ type: 'Announced', status: 'True', message: 'node n2 answers for the address on eth0' }])
   t.equal(status?.history, undefined)

@@ -20,6 +20,15 @@ const KEY = addressKey(ipOf(ADDRESS))
 const [FIRST = '', SECOND = '', THIRD = ''] = electionOrder(NODES, ADDRESS)
 const ownedBy = (node: string, epoch: number, on = 'eth0'): AddressClaimStatus => ({
   owner: { node, interface: on, epoch, since: '2026-01-01T00:00:00Z' },
+  conditions: [
+    {
+      type: 'Announced',
+      status: 'True',
+      reason: 'Announced',
+      message: `node ${node} answers for the address on ${on}`,
+      lastTransitionTime: NOW,
+    },
+  ],
 })
 
 interface Situation {
@@ -223,6 +232,7 @@ t.test('a foreign claim that lasts is a condition of the owner alone', async (t)
   const decision = decideClaim(claim, facts, knowledge)
   t.match(decision, { ownership: { kind: 'answer' }, report: { type: 'AddressConflict', status: 'True' } })
   t.match(patchFor(claim, decision, facts, knowledge)?.status.conditions, [
+    { type: 'Announced' },
     { type: 'AddressConflict', reason: 'ForeignClaim', message: /02:00:00:00:00:09/ },
   ])
   const other = { ...knowledgeOf(SECOND), conflicts: knowledge.conflicts }

@@ -81,3 +81,13 @@ t.test('the claims of both families are found by the address', async (t) => {
   t.equal(claimOfKey(addressKey(ipOf('10.0.0.1'))), '10.0.0.1')
   t.equal(claimOfKey(addressKey(ipOf('fd00::1'))), 'fd00-0000-0000-0000-0000-0000-0000-0001')
 })
+
+t.test('a speaker that starts anew is not bound by what it said before', async (t) => {
+  const words = createWords('n1')
+  t.same(words.reborn('n2', 1n), [])
+  words.hear('n2', [word(6)])
+  t.same(words.reborn('n2', 1n), [], 'the same one')
+  t.match(words.present(claim(owned('n3', 5))), { node: 'n2' })
+  t.same(words.reborn('n2', 2n), [ADDRESS])
+  t.match(words.present(claim(owned('n3', 5))), { node: 'n3' })
+})

@@ -25,7 +25,7 @@ interface Options {
   readonly logger: Logger
   readonly metrics: Metrics
   /** Asked when something was heard, which is not before start(). */
-  readonly speaker: () => Pick<Speaker, 'look' | 'heard' | 'resumed'>
+  readonly speaker: () => Pick<Speaker, 'membersChanged' | 'heard' | 'resumed'>
 }
 
 /** Creates it, off. */
@@ -35,7 +35,7 @@ export function createMembershipSession({ key, speaker, ...options }: Options): 
   const membership = createMembership({
     ...options,
     random: Math.random,
-    onFacts: () => speaker().look(),
+    onFacts: () => speaker().membersChanged(),
     onWords: (node, words) => speaker().heard(node, words),
     onResumed: (pause) => void speaker().resumed(pause),
   })

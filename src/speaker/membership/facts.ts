@@ -12,6 +12,8 @@ export interface Member {
   readonly lastSignMs: number | undefined
   /** Why it does not count as alive; undefined while it does. `ended`: its kernel said that the process is gone. */
   readonly fault: 'never-heard' | 'silent' | 'ended' | undefined
+  /** Another one is another process: it is not bound by what the one before it said. Undefined before the first sign of life. */
+  readonly incarnation?: bigint | undefined
 }
 
 export interface MembershipFacts {
