@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
-import { parse, stringify } from 'yaml'
+import { parse, parseAllDocuments, stringify } from 'yaml'
 import { type CommandResult, run } from '../../lab/command.ts'
 import type { AddressClaimObject } from '../../src/api/address-claim.ts'
 import type { NodeObject } from '../../src/api/core-objects.ts'
@@ -239,23 +239,36 @@ await t.test('what a living Service shows is released only by force, and given b
   t.match((await openelb('status')).stdout, /led by lab-1/)
 })
 
-/** A kubeconfig of a new ServiceAccount; with a role, bound to it. */
-async function somebody(name: string, role?: object): Promise<string> {
+interface Role {
+  readonly kind: string
+  readonly metadata: { readonly name: string; readonly namespace?: string }
+}
+
+/** A kubeconfig of a new ServiceAccount, with these roles bound to it. */
+async function somebody(name: string, roles: readonly Role[] = []): Promise<string> {
   const account = { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name, namespace: 'default' } }
-  const binding = {
+  const bindings = roles.map(({ kind, metadata }) => ({
     apiVersion: 'rbac.authorization.k8s.io/v1',
-    kind: 'ClusterRoleBinding',
-    metadata: { name },
-    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'openelb-view' },
+    kind: `${kind}Binding`,
+    metadata: { ...metadata, name },
+    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind, name: metadata.name },
     subjects: [{ kind: 'ServiceAccount', name, namespace: 'default' }],
-  }
-  await lab.apply(account, ...(role === undefined ? [] : [role, binding]))
+  }))
+  await lab.apply(account, ...roles, ...bindings)
   return cluster.serviceAccountKubeconfig('default', name)
 }
 
-await t.test('without rights it says which one is missing; the role of the manual is enough', async (t) => {
+await t.test('without rights it says which one is missing; the roles of the manual are enough', async (t) => {
   const stranger = await somebody('stranger')
-  const commands = ['pools', 'addresses', 'status', 'explain service default/web', 'whatif --delete tiny', 'release 192.0.2.2 --yes']
+  const commands = [
+    'pools',
+    'addresses',
+    'status',
+    'explain service default/web',
+    'whatif --delete tiny',
+    'release 192.0.2.2 --yes',
+    'move 192.0.2.2 --to n1',
+  ]
   for (const { words, code, stdout, stderr } of await all(commands, { kubeconfig: stranger })) {
     t.same([code, stdout], [1, ''], words)
     t.match(
@@ -265,7 +278,10 @@ await t.test('without rights it says which one is missing; the role of the manua
     )
   }
   const [, text = ''] = /```yaml\n(.*?)```/s.exec(readFileSync(MANUAL, 'utf8')) ?? []
-  const viewer = await somebody('viewer', parse(text) as object)
+  const viewer = await somebody(
+    'viewer',
+    parseAllDocuments(text).map((document) => document.toJS() as Role),
+  )
   const readings = [
     'pools',
     'addresses --all',
@@ -283,7 +299,9 @@ await t.test('without rights it says which one is missing; the role of the manua
   const missing = stdout.split('\n').filter((line) => /you may not|unknown/.test(line))
   t.same(
     missing.map((line) => line.replaceAll(/ +/g, ' ')),
-    ['WARN your rights you may not delete addressclaims.network.kubesphere.io, which release needs'],
+    ['patch', 'delete'].map(
+      (verb, at) => `WARN your rights you may not ${verb} addressclaims.network.kubesphere.io, which ${['move', 'release'][at]} needs`,
+    ),
   )
   t.match(await openelb('release 192.0.2.1 --yes --force', { kubeconfig: viewer }), { code: 1, stderr: /cannot delete resource/ })
   t.equal(OWN, 'openelb-system')
