@@ -21,7 +21,9 @@ export interface WireCapture {
   mark(): Promise<void>
   /** Everything seen of the address since the last mark, in the order of time. Times are milliseconds since 1970, with fractions. */
   records(address: string): Promise<readonly WireRecord[]>
-  /** The same, judged. */
+  /** The same of many addresses, in their order: of those that are not asked for there are only announcements. */
+  recordsOf(addresses: readonly string[]): Promise<readonly (readonly WireRecord[])[]>
+  /** What was seen of one address, judged. */
   report(address: string, judging?: Judging): Promise<WireReport>
   close(): Promise<void>
 }
@@ -51,11 +53,12 @@ export async function startWireCapture(place: Pick<Place, 'enter'>, interfaceNam
     // The process keeps every line that it ever saw.
     for (const line of child.lines) if (line.taken !== undefined) (line as { records?: unknown }).records = undefined
   }
-  const records: WireCapture['records'] = async (address) => {
+  const recordsOf: WireCapture['recordsOf'] = async (addresses) => {
     await new Promise((resolve) => setTimeout(resolve, SETTLE_MS))
     await take()
-    return (seen.get(addressHex(address)) ?? []).toSorted((a, b) => a.atMs - b.atMs)
+    return addresses.map((address) => (seen.get(addressHex(address)) ?? []).toSorted((a, b) => a.atMs - b.atMs))
   }
+  const records: WireCapture['records'] = async (address) => (await recordsOf([address]))[0] ?? []
   return {
     probe(address, everyMs = PROBE_EVERY_MS) {
       every.set(address, everyMs)
@@ -67,6 +70,7 @@ export async function startWireCapture(place: Pick<Place, 'enter'>, interfaceNam
       seen = new Map()
     },
     records,
+    recordsOf,
     report: async (address, judging) => judgeWire(await records(address), every.get(address) ?? PROBE_EVERY_MS, judging),
     async close() {
       await child.stop('SIGKILL')

@@ -16,6 +16,8 @@ export interface Scene {
 export interface Episode {
   /** Who owns the addresses at first; n1 when absent. */
   readonly owner?: string
+  /** Done before the addresses are claimed: for Services that are not of policy Cluster. */
+  readonly prepare?: (pair: Pair) => Promise<void>
   /** What happens; the moment that counts is the number that it returns (Date.now()), or else the one before it. */
   readonly fault: (scene: Scene) => Promise<unknown> | unknown
   /** How long is looked after the fault, in milliseconds. */
@@ -49,8 +51,9 @@ const CALM_MS = 250
 const RECORDED_MS = 5000
 
 /** Claims a pair of addresses and waits until their first owner answers on the wire, and nobody else. */
-export async function claimPair(world: FailoverWorld, owner: string): Promise<Pair> {
+export async function claimPair(world: FailoverWorld, owner: string, prepare?: Episode['prepare']): Promise<Pair> {
   const pair = world.pair(owner)
+  await prepare?.(pair)
   for (const family of FAMILIES) await world.claim(pair[family])
   for (const family of FAMILIES) {
     await world.owned(pair[family], owner)
@@ -75,7 +78,7 @@ export async function releasePair(world: FailoverWorld, pair: Pair): Promise<voi
 export async function play(world: FailoverWorld, episode: Episode): Promise<Outcome> {
   const owner = episode.owner ?? 'n1'
   await world.recover()
-  const pair = await claimPair(world, owner)
+  const pair = await claimPair(world, owner, episode.prepare)
   const others = world.cluster.nodes.map(({ name }) => name).filter((name) => name !== owner)
   const scene: Scene = { world, pair, owner, others }
   await world.wire.mark()

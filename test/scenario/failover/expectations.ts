@@ -1,7 +1,7 @@
-/** What a scenario promises of one address, asserted alike for both families. Times are ten times the aim: only bench tells figures. */
+/** What a scenario promises of an address, judged alike for both families. Times are ten times the aim: only bench tells figures. */
 import type { Test } from 'tap'
 import type { WireReport } from '../../support/wire-capture-analysis.ts'
-import { figures, type Outcome, type Seen } from './episode.ts'
+import { type Episode, figures, type Outcome, type Seen } from './episode.ts'
 import { FAMILIES } from './world.ts'
 
 /** Ten times the aims, in milliseconds. */
@@ -10,14 +10,18 @@ export const WITHIN_MS = { kill: 1000, silence: 5000, heal: 10_000 } as const
 export const HAND_OVER_LOST = 10
 /** The old owner goes on until it has heard of the new one: ten times what a message between threads and machines takes. */
 export const HAND_OVER_TWO_MACS_MS = 500
+/** A main thread that does not come back is given so long before the others take over. */
+export const STUCK_MS = 3000
 
 export interface Window {
   /** How often the address changes hands. */
   readonly moves: number
-  /** Lost probes at most; none when absent, `any` where the time without an owner is bounded by `takenWithinMs`. */
+  /** Lost probes at most; none when absent, `any` where the time without an owner is bounded by `takenWithinMs`, or by nothing. */
   readonly lost?: number | 'any'
   /** Time with two answering MACs at most; none when absent. */
   readonly twoMacsMs?: number
+  /** Somebody answers at all. */
+  readonly answered?: boolean
 }
 
 export interface Want {
@@ -27,33 +31,52 @@ export interface Want {
   readonly after?: Window
   /** What the claim says at the end; absent: nothing is asked. */
   readonly epoch?: number
-  /** The last node that answers is the one that the claim names; true when absent. */
+  /** The last node that answers is the one that the claim names; asked when absent. */
   readonly agreed?: boolean
+}
+
+/** A fault and what is promised when it happens. */
+export interface Fault {
+  readonly name: string
+  readonly episode: Episode
+  readonly want: Want
+}
+
+export interface Check {
+  readonly ok: boolean
+  readonly text: string
 }
 
 /** Prints the figures, then asserts. */
 export function holds(t: Test, outcome: Outcome, want: Want): void {
   for (const line of figures(outcome)) t.comment(line)
-  for (const family of FAMILIES) {
-    const seen = outcome[family]
-    if (want.takenWithinMs === undefined) t.equal(seen.takeOverMs, undefined, `${family}: no other node answers`)
-    else t.ok((seen.takeOverMs ?? Infinity) <= want.takenWithinMs, `${family}: another node answers within ${want.takenWithinMs} ms`)
-    inWindow(t, `${family}, during`, seen.during, want.during)
-    if (want.after !== undefined && seen.after !== undefined) inWindow(t, `${family}, after`, seen.after, want.after)
-    if (want.epoch !== undefined) t.equal(seen.recorded.epoch, want.epoch, `${family}: the recorded epoch`)
-    if (want.agreed !== false) t.equal(seen.recorded.node, seen.answeredBy.at(-1), `${family}: the claim names the node that answers`)
-  }
+  for (const { ok, text } of checks(outcome, want)) t.ok(ok, text)
 }
 
-function inWindow(t: Test, when: string, report: WireReport, { moves, lost = 0, twoMacsMs = 0 }: Window): void {
-  t.equal(report.moves, moves, `${when}: moves`)
-  if (lost !== 'any') t.ok(report.lost <= lost, `${when}: ${report.lost} probes lost, at most ${lost}`)
-  if (twoMacsMs === 0) t.equal(report.doubles, 0, `${when}: no probe is answered twice`)
-  t.ok(report.twoMacsMs <= twoMacsMs, `${when}: two MACs for ${report.twoMacsMs.toFixed(1)} ms, at most ${twoMacsMs}`)
+/** Everything that `want` asks of both families. */
+export const checks = (outcome: Outcome, want: Want): readonly Check[] =>
+  FAMILIES.flatMap((family) => checksOf(outcome[family], want).map(({ ok, text }) => ({ ok, text: `${family}: ${text}` })))
+
+function checksOf(seen: Seen, { takenWithinMs, during, after, epoch, agreed = true }: Want): readonly Check[] {
+  const { takeOverMs, recorded, answeredBy } = seen
+  const last = answeredBy.at(-1)
+  return [
+    takenWithinMs === undefined
+      ? { ok: takeOverMs === undefined, text: 'no other node answers' }
+      : { ok: (takeOverMs ?? Infinity) <= takenWithinMs, text: `another node answers within ${takenWithinMs} ms` },
+    ...inWindow('during', seen.during, during),
+    ...(after === undefined || seen.after === undefined ? [] : inWindow('after', seen.after, after)),
+    ...(epoch === undefined ? [] : [{ ok: recorded.epoch === epoch, text: `recorded epoch ${recorded.epoch}, wanted ${epoch}` }]),
+    ...(agreed ? [{ ok: recorded.node === last, text: `the claim names ${recorded.node}, and ${last} answers` }] : []),
+  ]
 }
 
-/** Whether any node answered a probe at the end of the window. */
-export const silentAtEnd = ({ during, after }: Seen): boolean => {
-  const report = after ?? during
-  return report.tenures.length === 0 || report.longestSilenceMs > 0
+function inWindow(when: string, report: WireReport, { moves, lost = 0, twoMacsMs = 0, answered = false }: Window): readonly Check[] {
+  return [
+    { ok: report.moves === moves, text: `${when}: ${report.moves} moves, wanted ${moves}` },
+    ...(lost === 'any' ? [] : [{ ok: report.lost <= lost, text: `${when}: ${report.lost} probes lost, at most ${lost}` }]),
+    ...(twoMacsMs > 0 ? [] : [{ ok: report.doubles === 0, text: `${when}: ${report.doubles} probes answered twice, wanted none` }]),
+    { ok: report.twoMacsMs <= twoMacsMs, text: `${when}: two MACs for ${report.twoMacsMs.toFixed(1)} ms, at most ${twoMacsMs}` },
+    ...(answered ? [{ ok: report.tenures.length > 0, text: `${when}: somebody answers` }] : []),
+  ]
 }

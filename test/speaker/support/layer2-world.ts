@@ -146,7 +146,7 @@ const readyCondition = (ready: boolean) => ({
   },
 })
 
-async function createNode(api: ApiClient, name: string): Promise<void> {
+export async function createNode(api: ApiClient, name: string): Promise<void> {
   await createObject(api, NODES, { metadata: { name } })
   await patchObject(api, NODES, { name }, readyCondition(true), { type: 'merge', subresource: 'status' })
 }
