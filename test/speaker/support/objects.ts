@@ -99,7 +99,7 @@ export function prefixOfText(text: string): Prefix {
 }
 
 /** A link with the networks that the tests use, unless a test says otherwise. */
-export const ETH0: NetworkInterface = {
+export const ETH0: NetworkInterface & { readonly mac: Uint8Array } = {
   index: 2,
   name: 'eth0',
   mac: Uint8Array.of(2, 0, 0, 0, 0, 1),
