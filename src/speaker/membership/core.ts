@@ -21,9 +21,12 @@ export interface Core {
   readonly replays: ReplayWindows
   /** What is to be done, in order. */
   readonly effects: Effect[]
-  /** When a peer was last answered, and pinged. */
+  /** When a peer was last answered, asked to prove itself, and pinged. */
   readonly answeredMs: Map<string, number>
+  readonly invitedMs: Map<string, number>
   readonly pingedMs: Map<string, number>
+  /** An incarnation that a peer says it has, and has not proved: what it is told repeats this one, so that it can. */
+  readonly claimed: Map<string, bigint>
   /** Peers of which every word is known, with their incarnation: since this node's incarnation began. */
   readonly learnt: Map<string, bigint>
   /** Peers that are waited for before answers are permitted again. */
@@ -48,6 +51,10 @@ export interface Core {
   /** What the main thread said last, and when; undefined before. */
   says: { readonly serving: boolean; readonly leaving: boolean; readonly atMs: number } | undefined
   facts: MembershipFacts
+  factsVersion: number
+  /** When something is to be done by the clock, and what settled it: until then, and while nothing has changed, nothing is. */
+  dueMs: number
+  settledVersion: number
 }
 
 export interface ProtocolOptions {
@@ -70,7 +77,9 @@ export function createCore({ self, incarnation, timing }: ProtocolOptions): Core
     replays: createReplayWindows(),
     effects: [],
     answeredMs: new Map(),
+    invitedMs: new Map(),
     pingedMs: new Map(),
+    claimed: new Map(),
     learnt: new Map(),
     expected: new Set(),
     linked: new Set(),
@@ -88,6 +97,9 @@ export function createCore({ self, incarnation, timing }: ProtocolOptions): Core
     nextHeartbeatMs: 0,
     says: undefined,
     facts: { settled: false, members: new Map() },
+    factsVersion: 0,
+    dueMs: Number.NEGATIVE_INFINITY,
+    settledVersion: -1,
   }
 }
 
@@ -103,8 +115,13 @@ export function ownFlags({ says }: Core, nowMs: number): { readonly serving: boo
   return { serving: says?.serving === true && nowMs - says.atMs < STATE_LASTS_MS, leaving: says?.leaving === true }
 }
 
-/** Sends a heartbeat. `echo` is the incarnation that the receiver seems to have, when that is not proved yet. */
-export function sendHeartbeat(core: Core, to: Known, nowMs: number, { echo = to.incarnation, ip = to.ip, ended = false } = {}): void {
+/** Sends a heartbeat. `echo` is the incarnation of the receiver that it repeats. */
+export function sendHeartbeat(
+  core: Core,
+  to: Known,
+  nowMs: number,
+  { echo = core.claimed.get(to.node) ?? to.incarnation, ip = to.ip, ended = false } = {},
+): void {
   const { members, self, turn, ring } = core
   const flags = ownFlags(core, nowMs)
   const entries = heartbeatEntries({ members, sender: self, to, echo, mesh: ring.mesh, turn, nowMs })

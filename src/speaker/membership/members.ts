@@ -31,6 +31,8 @@ export interface Members {
   get(node: string): Known | undefined
   all(): Iterable<Known>
   readonly size: number
+  /** Rises when something has changed that facts, words or streams depend on: not at every sign of life. */
+  readonly version: number
   /** A heartbeat that knows of our present incarnation, which no recording from before can. True when it is the first one of `incarnation`. */
   heard(node: string, heartbeat: SpeakerFlags & { readonly incarnation: bigint; readonly ip: string }, nowMs: number): boolean
   /** What a speaker that is heard says of the others. Entries about strangers and former lives are ignored. */
@@ -55,51 +57,61 @@ type State = { -readonly [K in keyof Known]: Known[K] } & { listedMs: number; en
 export function createMembers(timing: MembershipTiming): Members {
   const states = new Map<string, State>()
   const byId = new Map<bigint, State>()
-  const isAlive = (known: Known, nowMs: number): boolean => faultOf(known as State, timing, nowMs) === undefined
+  let version = 0
   return {
-    list: (peers, nowMs) => list(states, byId, peers, nowMs),
-    listen(nowMs) {
-      for (const state of states.values()) state.listedMs = nowMs
-    },
-    get: (node) => states.get(node),
-    all: () => states.values(),
     get size() {
       return states.size
     },
-    heard(node, heartbeat, nowMs) {
-      const state = states.get(node)
-      if (state === undefined || heartbeat.incarnation < state.incarnation) return false
-      adopt(state, heartbeat.incarnation)
-      state.ip = heartbeat.ip
-      if (!sign(state, nowMs)) return false
-      const isFirst = state.directMs === undefined
-      state.directMs = nowMs
-      setFlags(state, heartbeat)
-      return isFirst
+    get version() {
+      return version
+    },
+    get: (node) => states.get(node),
+    all: () => states.values(),
+    list(peers, nowMs) {
+      version++
+      return list(states, byId, peers, nowMs)
+    },
+    listen(nowMs) {
+      version++
+      for (const state of states.values()) state.listedMs = nowMs
     },
     forgetHeard() {
-      for (const state of states.values()) {
-        state.directMs = undefined
-        state.freshMs = undefined
-      }
+      version++
+      for (const state of states.values()) state.directMs = state.freshMs = undefined
+    },
+    heard(node, heartbeat, nowMs) {
+      const state = states.get(node)
+      if (state === undefined) return false
+      const before = standing(state, timing, nowMs)
+      const isFirst = heard(state, heartbeat, nowMs)
+      if (isFirst || standing(state, timing, nowMs) !== before) version++
+      return isFirst
     },
     told(entry, nowMs) {
       const state = byId.get(entry.id)
-      if (state !== undefined) told(state, entry, timing, nowMs)
+      if (state === undefined || !isNews(state, entry, nowMs)) return
+      const [before, { incarnation }] = [standing(state, timing, nowMs), state]
+      told(state, entry, timing, nowMs)
+      if (state.incarnation !== incarnation || standing(state, timing, nowMs) !== before) version++
     },
     ended(node, nowMs) {
-      const state = states.get(node)
-      if (state !== undefined) end(state, nowMs)
+      version++
+      end(states.get(node), nowMs)
     },
-    isAlive,
-    nextMs: (known, nowMs) => nextMs(known as State, timing, nowMs),
-    member(known, nowMs) {
-      const fault = faultOf(known as State, timing, nowMs)
-      const { serving, leaving, lastSignMs } = known
-      return { alive: fault === undefined, serving, leaving, lastSignMs, fault }
-    },
+    ...readings(timing),
   }
 }
+
+/** What follows from the state of one speaker. */
+const readings = (timing: MembershipTiming): Pick<Members, 'isAlive' | 'nextMs' | 'member'> => ({
+  isAlive: (known, nowMs) => faultOf(known as State, timing, nowMs) === undefined,
+  nextMs: (known, nowMs) => nextMs(known as State, timing, nowMs),
+  member(known, nowMs) {
+    const fault = faultOf(known as State, timing, nowMs)
+    const { serving, leaving, lastSignMs } = known
+    return { alive: fault === undefined, serving, leaving, lastSignMs, fault }
+  },
+})
 
 function list(states: Map<string, State>, byId: Map<bigint, State>, peers: readonly Peer[], nowMs: number): readonly string[] {
   const listed = new Map(peers.map((peer) => [peer.node, peer.ip]))
@@ -162,14 +174,40 @@ function sign(state: State, atMs: number): boolean {
   return true
 }
 
-function end(state: State, atMs: number): void {
+/** Notes a heartbeat that knows of us; true when it is the first one of its incarnation. */
+function heard(state: State, heartbeat: Parameters<Members['heard']>[1], nowMs: number): boolean {
+  if (heartbeat.incarnation < state.incarnation) return false
+  adopt(state, heartbeat.incarnation)
+  state.ip = heartbeat.ip
+  if (!sign(state, nowMs)) return false
+  const isFirst = state.directMs === undefined
+  state.directMs = nowMs
+  setFlags(state, heartbeat)
+  return isFirst
+}
+
+function end(state: State | undefined, atMs: number): void {
+  if (state === undefined) return
   if (state.endedMs !== undefined && state.endedIncarnation === state.incarnation) return
   state.endedMs = atMs
   state.endedIncarnation = state.incarnation
 }
 
+/** Whether the entry can change anything. Most do not, and there are many. */
+function isNews(state: State, { incarnation, ageMs, ended }: HeartbeatEntry, nowMs: number): boolean {
+  if (incarnation < state.incarnation || ageMs === Number.POSITIVE_INFINITY) return false
+  return ended || state.freshMs === undefined || incarnation > state.incarnation || nowMs - ageMs - HOP_MS > state.freshMs
+}
+
+/** What others see of a state, as a number. */
+function standing(state: State, timing: MembershipTiming, nowMs: number): number {
+  const fault = faultOf(state, timing, nowMs)
+  const faults = fault === undefined ? 0 : fault === 'ended' ? 1 : fault === 'silent' ? 2 : 3
+  return faults * 4 + (state.serving ? 2 : 0) + (state.leaving ? 1 : 0)
+}
+
+/** Of an entry that is news. */
 function told(state: State, entry: HeartbeatEntry, timing: MembershipTiming, nowMs: number): void {
-  if (entry.incarnation < state.incarnation || entry.ageMs === Number.POSITIVE_INFINITY) return
   const atMs = nowMs - entry.ageMs - HOP_MS
   adopt(state, entry.incarnation)
   if (entry.ended) {

@@ -31,7 +31,9 @@ export interface Protocol {
   tick(nowMs: number): readonly Effect[]
   /** The last words: this process ends now. */
   stop(nowMs: number): readonly Effect[]
-  nextMs(nowMs: number): number
+  nextMs(): number
+  /** The same as long as links() is. */
+  readonly version: number
   facts(nowMs: number): MembershipFacts
   /** The streams that there should be. */
   links(nowMs: number): readonly Link[]
@@ -47,6 +49,14 @@ export function createProtocol(options: ProtocolOptions): Protocol {
     settle(core, nowMs)
     return core.effects.splice(0)
   }
+  /** A packet: most of them change nothing but the time of a sign of life. */
+  const reception = (packet: MembershipPacket, ip: string, nowMs: number): readonly Effect[] => {
+    noticePause(core, nowMs)
+    receive(core, packet, ip, nowMs)
+    const isQuiet = packet.kind === 'heartbeat' || packet.kind === 'ping'
+    if (!isQuiet || nowMs >= core.dueMs || core.members.version !== core.settledVersion) settle(core, nowMs)
+    return core.effects.splice(0)
+  }
   return {
     opened: (nowMs) => turn(nowMs, () => open(core, nowMs)),
     peers: (peers, nowMs) => turn(nowMs, () => list(core, peers, nowMs)),
@@ -54,7 +64,7 @@ export function createProtocol(options: ProtocolOptions): Protocol {
     words: (upsert, remove, nowMs) => turn(nowMs, () => core.ledger.say(upsert, remove)),
     repeat: (addresses, nowMs) => turn(nowMs, () => core.ledger.repeat(addresses)),
     reconciled: (pause, nowMs) => turn(nowMs, () => void permit(core, { kind: 'reconciled', pause })),
-    received: (packet, ip, nowMs) => turn(nowMs, () => receive(core, packet, ip, nowMs)),
+    received: reception,
     linked: (node, nowMs) => turn(nowMs, () => void core.linked.add(node)),
     refused: (node, nowMs) => turn(nowMs, () => lose(core, node, nowMs)),
     tick: (nowMs) => turn(nowMs, () => undefined),
@@ -64,7 +74,10 @@ export function createProtocol(options: ProtocolOptions): Protocol {
         tellAll(core, nowMs, { ended: true })
         tellAll(core, nowMs, { ended: true })
       }),
-    nextMs: (nowMs) => Math.min(nextRoundMs(core, nowMs), stateEndsMs(core)),
+    nextMs: () => core.dueMs,
+    get version() {
+      return core.factsVersion + core.members.version
+    },
     facts: (nowMs) => factsOf(core, nowMs),
     links: (nowMs) => linksOf(core, nowMs),
     get incarnation() {
@@ -86,12 +99,16 @@ function open(core: Core, nowMs: number): void {
   if (core.opened) return
   core.opened = true
   core.members.listen(nowMs)
-  core.nextHeartbeatMs = nowMs
   if (core.listed) start(core, nowMs)
 }
 
 function start(core: Core, nowMs: number): void {
-  if (permit(core, { kind: 'start', nowMs })) core.expected = new Set([...core.members.all()].map(({ node }) => node))
+  if (!permit(core, { kind: 'start', nowMs })) return
+  core.expected = new Set([...core.members.all()].map(({ node }) => node))
+  // Everybody gets one at once. The next comes at a time of our own: what all say at the same time waits longest to be passed on.
+  for (const node of core.expected) invite(core, node, nowMs)
+  core.heartbeatMs = nowMs
+  core.nextHeartbeatMs = nowMs + Number(core.id % BigInt(core.timing.heartbeatMs))
 }
 
 function list(core: Core, peers: readonly Peer[], nowMs: number): void {
@@ -101,16 +118,19 @@ function list(core: Core, peers: readonly Peer[], nowMs: number): void {
     core.self,
     others.map(({ node }) => node),
   )
-  for (const memory of [core.linked, core.told, core.learnt, core.answeredMs, core.pingedMs]) {
+  for (const memory of [core.linked, core.told, core.learnt, core.answeredMs, core.invitedMs, core.pingedMs, core.claimed]) {
     for (const node of memory.keys()) if (core.members.get(node) === undefined) memory.delete(node)
   }
   const isFirst = !core.listed
   core.listed = true
-  if (isFirst && core.opened) start(core, nowMs)
-  for (const node of added) {
-    const known = core.members.get(node)
-    if (known !== undefined) sendHeartbeat(core, known, nowMs)
-  }
+  if (!isFirst) for (const node of added) invite(core, node, nowMs)
+  else if (core.opened) start(core, nowMs)
+}
+
+function invite(core: Core, node: string, nowMs: number): void {
+  const known = core.members.get(node)
+  core.invitedMs.set(node, nowMs)
+  if (known !== undefined) sendHeartbeat(core, known, nowMs)
 }
 
 function say(core: Core, says: { readonly serving: boolean; readonly leaving: boolean }, nowMs: number): void {
@@ -160,8 +180,13 @@ function settle(core: Core, nowMs: number): void {
   if (permission.kind === 'asking' && (nowMs >= permission.untilMs || awaited(core).length === 0)) permit(core, { kind: 'learnt' })
   setFence(core)
   const facts = factsOf(core, nowMs)
-  if (!sameFacts(facts, core.facts)) core.effects.push({ kind: 'members' })
+  if (!sameFacts(facts, core.facts)) {
+    core.effects.push({ kind: 'members' })
+    core.factsVersion += 1
+  }
   core.facts = facts
+  core.settledVersion = core.members.version
+  core.dueMs = Math.min(nextRoundMs(core, nowMs), stateEndsMs(core))
 }
 
 function tellWords(core: Core, nowMs: number): void {

@@ -55,6 +55,7 @@ function takeHeartbeat(core: Core, known: Known, packet: Heartbeat, reception: R
       core.replays.accept(packet.sender, packet.incarnation, packet.sequence)
     }
     core.echoed = true
+    core.claimed.delete(packet.sender)
     believe(core, known, packet, others, reception)
     return undefined
   }
@@ -74,7 +75,7 @@ function believe(core: Core, known: Known, heartbeat: Heartbeat, others: readonl
   const isFirst = core.members.heard(known.node, { incarnation, serving, leaving, ip }, nowMs)
   if (wasSilent) core.ledger.hasten(known.node)
   // It may not know us yet, and what it says to us counts for nothing until it does.
-  if (isFirst) answer(core, known, nowMs)
+  if (isFirst) sendHeartbeat(core, known, nowMs)
   for (const entry of others) {
     if (entry.id === core.id) continue
     if (entry.id !== known.id) core.members.told(entry, nowMs)
@@ -88,7 +89,11 @@ function believe(core: Core, known: Known, heartbeat: Heartbeat, others: readonl
  */
 function introduce(core: Core, known: Known, incarnation: bigint, { ip, freshness, nowMs }: Reception): void {
   if (freshness === 'fresh') answer(core, known, nowMs)
-  else answer(core, known, nowMs, { ip, echo: freshness === 'former' ? known.incarnation : incarnation })
+  else {
+    const echo = freshness === 'former' ? known.incarnation : incarnation
+    if (echo > known.incarnation) core.claimed.set(known.node, echo)
+    answer(core, known, nowMs, { ip, echo })
+  }
 }
 
 function takeWords(core: Core, known: Known, packet: Words, ip: string): Rejection | undefined {

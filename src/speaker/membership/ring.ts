@@ -23,26 +23,27 @@ export function createRing(self: string, peers: readonly string[]): Ring {
   const nodes = order.map(({ node }) => node)
   const places = new Map(nodes.map((node, at) => [node, at]))
   const mesh = nodes.length - 1 <= MESH_PEERS
-  const neighboursOf = (node: string): readonly string[] => neighbours(nodes, places.get(node))
-  const near = neighboursOf(self)
+  const near = new Map(nodes.map((node, at) => [node, neighbours(nodes, at)]))
+  const neighboursOf = (node: string): readonly string[] => near.get(node) ?? []
+  const own = neighboursOf(self)
   // In the order of the ring, from this node on: at each turn everybody sends to the same distances, so everybody gets as many.
-  const rest = fromPlace(nodes, places.get(self) ?? 0).filter((node) => node !== self && !near.includes(node))
-  const all = [...near, ...rest]
+  const rest = fromPlace(nodes, places.get(self) ?? 0).filter((node) => node !== self && !own.includes(node))
+  const all = [...own, ...rest]
   return {
     mesh,
     neighboursOf,
     targets(turn) {
       if (mesh) return all
-      const first = (turn * IN_ROTATION) % rest.length
-      return [...near, ...fromPlace(rest, first).slice(0, IN_ROTATION)]
+      // Far from one another, so that what they are told spreads far.
+      const stride = Math.ceil(rest.length / IN_ROTATION)
+      return [...own, ...Array.from({ length: IN_ROTATION }, (_, index) => rest[(turn + index * stride) % rest.length] ?? '')]
     },
   }
 }
 
 const fromPlace = (nodes: readonly string[], at: number): readonly string[] => [...nodes.slice(at), ...nodes.slice(0, at)]
 
-function neighbours(nodes: readonly string[], at: number | undefined): readonly string[] {
-  if (at === undefined) return []
+function neighbours(nodes: readonly string[], at: number): readonly string[] {
   const found = new Set<string>()
   for (let step = 1; step <= EACH_SIDE; step++) {
     for (const place of [at + step, at - step + nodes.length * EACH_SIDE]) found.add(nodes[place % nodes.length] ?? '')

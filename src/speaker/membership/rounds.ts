@@ -1,4 +1,4 @@
-import { answer, type Core, ping, sendHeartbeat } from './core.ts'
+import { type Core, ping, sendHeartbeat } from './core.ts'
 import type { Known } from './members.ts'
 
 /** What is done by the clock: heartbeats, questions to whom has been silent, and to everybody after a start or a pause. */
@@ -21,11 +21,16 @@ export function sendHeartbeats(core: Core, nowMs: number): void {
   core.nextHeartbeatMs = next > nowMs ? next : nowMs + heartbeatMs
 }
 
+/** On a ring most are known by hearsay, which comes later. */
+function patienceMs({ ring, self, timing }: Core, { node }: Known): number {
+  return ring.mesh || ring.neighboursOf(self).includes(node) ? timing.suspectMs : (timing.suspectMs + timing.deadMs) / 2
+}
+
 /** When a silent speaker is asked next; Infinity for one that is not silent, not alive, or was never heard. */
 function askMs(core: Core, known: Known, nowMs: number): number {
   if (known.lastSignMs === undefined || !core.members.isAlive(known, nowMs)) return Number.POSITIVE_INFINITY
   const pingedMs = core.pingedMs.get(known.node) ?? Number.NEGATIVE_INFINITY
-  return Math.max(known.lastSignMs + core.timing.suspectMs, pingedMs + core.timing.askMs)
+  return Math.max(known.lastSignMs + patienceMs(core, known), pingedMs + core.timing.askMs)
 }
 
 export function askSilent(core: Core, nowMs: number): void {
@@ -49,8 +54,9 @@ export function awaited(core: Core): readonly Known[] {
 
 export function askAwaited(core: Core, nowMs: number): void {
   for (const known of awaited(core)) {
-    if (known.directMs === undefined && nowMs - (core.answeredMs.get(known.node) ?? Number.NEGATIVE_INFINITY) >= ASK_AGAIN_MS)
-      answer(core, known, nowMs)
+    if (known.directMs !== undefined || nowMs - (core.invitedMs.get(known.node) ?? Number.NEGATIVE_INFINITY) < ASK_AGAIN_MS) continue
+    core.invitedMs.set(known.node, nowMs)
+    sendHeartbeat(core, known, nowMs)
   }
 }
 

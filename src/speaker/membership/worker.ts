@@ -20,6 +20,7 @@ interface Thread {
   /** When the timer fires, and when the facts were last posted: monotonicMs(). */
   timerMs: number
   postedMs: number
+  linksVersion: number
   reopenMs: number
   opening: boolean
   stopped: boolean
@@ -51,7 +52,7 @@ function run({ self, timing, bind, ...memory }: MembershipStart): void {
   const thread: Thread = {
     ...{ protocol, sockets, counters, fence },
     ...{ timer: undefined, timerMs: Number.POSITIVE_INFINITY, postedMs: Number.NEGATIVE_INFINITY },
-    ...{ reopenMs: REOPEN_FIRST_MS, opening: false, stopped: false },
+    ...{ linksVersion: -1, reopenMs: REOPEN_FIRST_MS, opening: false, stopped: false },
   }
   parentPort?.on('message', (message: ToMembership) => void obey(thread, message))
   void openSockets(thread)
@@ -84,7 +85,10 @@ function perform(thread: Thread, effects: readonly Effect[]): void {
   }
   if (thread.stopped) return
   const nowMs = monotonicMs()
-  sockets.links(protocol.links(nowMs))
+  if (thread.linksVersion !== protocol.version) {
+    thread.linksVersion = protocol.version
+    sockets.links(protocol.links(nowMs))
+  }
   if (nowMs - thread.postedMs >= REFRESH_MS) postFacts(thread)
   sleep(thread, nowMs)
 }
@@ -96,7 +100,7 @@ function postFacts(thread: Thread): void {
 
 /** A timer that fires too early for what is due is left alone: it looks again. */
 function sleep(thread: Thread, nowMs: number): void {
-  const dueMs = Math.min(thread.protocol.nextMs(nowMs), nowMs + LONGEST_SLEEP_MS)
+  const dueMs = Math.min(thread.protocol.nextMs(), nowMs + LONGEST_SLEEP_MS)
   if (thread.timer !== undefined && thread.timerMs <= dueMs) return
   clearTimeout(thread.timer)
   thread.timerMs = dueMs
