@@ -53,6 +53,12 @@ t.test('a hand-over: the new owner answers 20 ms before the old one stops', asyn
   t.ok(report.twoMacsMs > 14 && report.twoMacsMs < 20, `${report.twoMacsMs}`)
 })
 
+t.test('one that answers for a while beside another that goes on: two MACs, and nothing moved', async (t) => {
+  const report = judge(1000, (atMs) => (atMs > 200 && atMs <= 400 ? [A, B] : [A]))
+  t.match(report, { moves: 0, doubles: 40 })
+  t.ok(report.twoMacsMs > 190 && report.twoMacsMs < 200, `${report.twoMacsMs}`)
+})
+
 t.test('two that answer every second probe each are two, though no probe was answered twice', async (t) => {
   const report = judge(1000, (atMs) => (atMs % 10 === 0 ? [A] : [B]))
   t.match(report, { doubles: 0, lost: 0 })

@@ -28,7 +28,10 @@ export interface WireReport {
   readonly doubles: number
   /** Time in which the answers of two MACs come mixed. */
   readonly twoMacsMs: number
-  /** In the order in which they begin. One that follows another of its own MAC is told apart only when a second MAC answered between. */
+  /**
+   * In the order in which they begin. One that follows another of its own MAC is told apart only when a second MAC answered between. One
+   * that begins and ends while another goes on is left out: that is two MACs at once, and nothing has moved.
+   */
   readonly tenures: readonly Tenure[]
   /** How often the address changed hands. */
   readonly moves: number
@@ -57,6 +60,7 @@ export function judgeWire(records: readonly WireRecord[], everyMs: number, { gra
   const probes = matched(records).filter(({ atMs, answers }) => answers.length > 0 || atMs < endMs - graceMs)
   const silences = silencesOf(probes)
   const spans = tenuresOf(records, everyMs * TENURE_PROBES)
+  const tenures = joined(spans.filter((one) => !spans.some((other) => other.fromMs < one.fromMs && other.toMs > one.toMs)))
   const delays = probes.flatMap(({ atMs, answers: [first] }) => (first === undefined ? [] : [first.atMs - atMs]))
   return {
     probes: probes.length,
@@ -65,8 +69,8 @@ export function judgeWire(records: readonly WireRecord[], everyMs: number, { gra
     longestSilenceMs: Math.max(0, ...silences),
     doubles: probes.filter(({ answers }) => new Set(answers.map(({ mac }) => mac)).size > 1).length,
     twoMacsMs: overlapMs(spans),
-    tenures: joined(spans),
-    moves: Math.max(0, joined(spans).length - 1),
+    tenures,
+    moves: Math.max(0, tenures.length - 1),
     announcements: records.flatMap(({ kind, atMs, mac }) => (kind === 'announcement' ? [{ atMs, mac }] : [])),
     slowestAnswerMs: delays.length === 0 ? undefined : delays.reduce((a, b) => Math.max(a, b)),
   }

@@ -65,8 +65,16 @@ export async function claimPair(world: FailoverWorld, owner: string, prepare?: E
     await delay(CALM_MS)
     const reports = await Promise.all(FAMILIES.map((family) => world.wire.report(pair[family])))
     if (reports.every(({ lost, tenures }) => lost === 0 && tenures.length === 1 && tenures[0]?.mac === world.macOf(owner))) return pair
-    if (Date.now() > endMs) throw new Error(`${owner} does not answer for ${JSON.stringify(pair)}: ${JSON.stringify(reports)}`)
+    if (Date.now() > endMs) throw new Error(`${owner} alone does not answer: ${await confusion(world, pair, reports)}`)
   }
+}
+
+async function confusion(world: FailoverWorld, pair: Pair, reports: readonly WireReport[]): Promise<string> {
+  const claims = await Promise.all(FAMILIES.map((family) => world.read(pair[family])))
+  const answering = reports.map((report) => `${named(world, report).join(', ') || 'nobody'} (${report.lost} of ${report.probes} lost)`)
+  return claims
+    .map(({ spec, status }, at) => `${spec.address} is answered by ${answering[at]}, recorded ${JSON.stringify(status)}`)
+    .join('; ')
 }
 
 /** Nobody asks for them any more, and nobody holds them. */

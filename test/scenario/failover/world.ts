@@ -2,6 +2,8 @@
  * Three nodes on one wire, a real API server, real speakers with the rights of their Pods, and a witness in the client's place. What a
  * kubelet does with a Pod is done here by hand, so that every moment of it can be chosen.
  */
+import { mkdirSync, writeFileSync } from 'node:fs'
+import process from 'node:process'
 import type { Cluster } from '../../../lab/cluster.ts'
 import { claimName } from '../../../src/api/address-claim.ts'
 import { deleteObject, findObject } from '../../../src/kube/objects.ts'
@@ -172,6 +174,7 @@ async function hearsAll(speaker: SpeakerProcess, count: number): Promise<boolean
 
 function createSpeakers(world: SpeakerWorld) {
   const running = new Map<string, SpeakerProcess>()
+  const all: { readonly node: string; readonly speaker: SpeakerProcess }[] = []
   const speaker = (node: string): SpeakerProcess => {
     const found = running.get(node)
     if (found === undefined) throw new Error(`no speaker on ${node}`)
@@ -179,8 +182,10 @@ function createSpeakers(world: SpeakerWorld) {
   }
   let given: SpeakerOptions = {}
   const launch = async (node: string) => {
-    running.set(node, await startSpeaker(world.cluster.node(node), world.kubeconfig, given.flags ?? ['--enable-layer2'], given.env))
-    await until(`${node} is ready`, async () => (await speaker(node).page('/readyz')).status === 200)
+    const speaker = await startSpeaker(world.cluster.node(node), world.kubeconfig, given.flags ?? ['--enable-layer2'], given.env)
+    running.set(node, speaker)
+    all.push({ node, speaker })
+    await until(`${node} is ready`, async () => (await speaker.page('/readyz')).status === 200)
     await world.setReady(node, true)
   }
   const signal = (node: string, name: NodeJS.Signals): number => {
@@ -224,8 +229,18 @@ function createSpeakers(world: SpeakerWorld) {
         one.child.kill('SIGCONT')
         await one.stop('SIGKILL')
       }
+      keepLogs(all)
     },
   }
+}
+
+/** With FAILOVER_LOGS=FOLDER in the environment: what every speaker of the run said, one file for each process. */
+function keepLogs(all: readonly { readonly node: string; readonly speaker: SpeakerProcess }[]): void {
+  const folder = process.env['FAILOVER_LOGS']
+  if (folder === undefined) return
+  mkdirSync(folder, { recursive: true })
+  for (const { node, speaker } of all)
+    writeFileSync(`${folder}/${node}-${speaker.child.pid}.log`, speaker.lines.map((line) => `${JSON.stringify(line)}\n`).join(''))
 }
 
 const podName = (node: string): string => `openelb-speaker-${node}`
