@@ -29,7 +29,7 @@ t.setTimeout(LIMIT_MS + 60_000)
 
 t.test('without a bench it says which there are; a wrong flag is a sentence', async (t) => {
   const cases: readonly { readonly argv: readonly string[]; readonly code: number; readonly says: RegExp }[] = [
-    { argv: [], code: 2, says: /Benches: admit, all-allocation, allocate, allocate-one, churn, fill, idle, restart/ },
+    { argv: [], code: 2, says: /Benches: admit, all-allocation, allocate, allocate-one, arp, churn, fill, idle, restart/ },
     { argv: ['--help'], code: 0, says: /^Usage: / },
     { argv: ['support'], code: 2, says: /^there is no bench "support"/ },
     { argv: ['restart', '--help'], code: 0, says: /--services=NUMBER\n.*From 1 to 16000\. Default: 10000\./ },
@@ -76,4 +76,20 @@ t.test('all benches in one lab, with twenty Services', async (t) => {
   t.equal(counted('allocate, claims and statuses'), 2)
   t.equal(counted('restart with 20 held, writes'), 0)
   t.equal(counted('idle, 20 Services'), 0)
+})
+
+t.test('arp, a few questions of each kind: everyone is answered, and a storm is limited', async (t) => {
+  const { code, stdout, stderr } = await bench('arp', '--rounds=1', '--samples=20', '--milliseconds=50', '--addresses=20')
+  if (code !== 0) t.comment(stderr.slice(-2000))
+  t.equal(code, 0)
+  const { name, aims, cases, storm } = JSON.parse(stdout) as BenchResult & {
+    readonly cases: readonly { readonly ours: { readonly lost: number; readonly repliesPerSecond: number } }[]
+    readonly storm: { readonly limitedPerSecond: number; readonly answeredPerSecond: number; readonly othersLost: number }
+  }
+  t.equal(name, 'arp')
+  t.equal(aims.length, 4 * 3 + 1)
+  t.equal(cases.length, 4)
+  for (const { ours } of cases) t.match(ours, { lost: 0, repliesPerSecond: (rate: number) => rate > 0 })
+  t.ok(storm.limitedPerSecond > storm.answeredPerSecond, JSON.stringify(storm))
+  t.equal(storm.othersLost, 0)
 })

@@ -1,5 +1,6 @@
 import type { Conflicts } from '../layer2/conflict.ts'
 import type { Layer2Counters } from '../layer2/counters.ts'
+import { createFloodGauge, type FloodGauge } from '../layer2/flood-gauge.ts'
 import type { Probes } from '../layer2/probe.ts'
 import { respondArp } from '../layer2/respond-arp.ts'
 import { respondNd } from '../layer2/respond-nd.ts'
@@ -23,6 +24,7 @@ export interface Workspace {
   /** By reply of the turn the row of counters of its address. */
   readonly slots: Int32Array
   readonly turn: { nowMs: number }
+  readonly gauge: FloodGauge
 }
 
 export interface Answering extends Workspace {
@@ -43,6 +45,7 @@ export function createAnswering(libc: Libc): Workspace {
     response: createResponse(),
     slots: new Int32Array(FRAMES_A_TURN),
     turn: { nowMs: 0 },
+    gauge: createFloodGauge(),
   }
 }
 
@@ -69,6 +72,7 @@ export function answerFrames(parts: Answering, port: Port, socket: FrameSocket):
     slots[replies++] = slot
   }
   if (replies > 0) sendReplies(parts, socket, replies)
+  parts.gauge.note(received - replies, turn.nowMs)
   return false
 }
 

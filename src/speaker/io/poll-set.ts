@@ -11,6 +11,8 @@ export interface PollSet {
   readonly fds: readonly number[]
   /** Waits until one is ready, `timeoutMs` at most. Throws SystemCallError, never for an interrupted call (then nothing is ready). */
   wait(timeoutMs: number): void
+  /** The last wait found nothing. */
+  readonly isIdle: boolean
   /** Whether the last wait found something to read on `fds[at]`. */
   isReadable(at: number): boolean
   /** Whether the last wait found an error on `fds[at]`. */
@@ -34,6 +36,9 @@ export function createPollSet(libc: Libc, fds: readonly number[]): PollSet {
       if (ready >= 0) return
       const errno = libc.errno()
       if (!isTransient(errno)) throw new SystemCallError('poll', errno)
+    },
+    get isIdle() {
+      return ready <= 0
     },
     isReadable: (at) => has(at, POLLIN),
     hasFailed: (at) => has(at, POLLERR | POLLHUP | POLLNVAL),

@@ -30,6 +30,8 @@ export interface Responder {
   work(): boolean
   /** What the other thread is to know, once. */
   news(): readonly FromWorker[]
+  /** Frames come in a flood and get no answers: to let some gather before the next look is cheaper for everybody. */
+  readonly isFlooded: boolean
   /** Milliseconds until there is something to do; Infinity when there is nothing. */
   waitMs(): number
   fds(): readonly number[]
@@ -73,6 +75,9 @@ export function createResponder(options: ResponderOptions): Responder {
       return reopened || regrouped
     },
     news: () => news(parts),
+    get isFlooded() {
+      return parts.gauge.isFlooded
+    },
     waitMs: () => waitMs(parts),
     fds: () => ports.fds(),
     states: () => ports.states(),

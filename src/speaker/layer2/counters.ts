@@ -26,6 +26,7 @@ const ADDRESS_COUNTERS = ['requests', 'responses', 'gratuitous'] as const
 /** Times, and a MAC as a number of 48 bits; 0 is "never". */
 const ADDRESS_MARKS = ['answeredMs', 'answeredMac', 'announcedMs'] as const
 const ADDRESS_CELLS = [...ADDRESS_COUNTERS, ...ADDRESS_MARKS] as const
+type AddressCell = (typeof ADDRESS_CELLS)[number]
 export type AddressCounter = (typeof ADDRESS_COUNTERS)[number]
 
 /** `heartbeat` is one turn of the Worker's loop; `installed` one applied table change; `rejected` a frame that the kernel did not take. */
@@ -36,12 +37,15 @@ export type GlobalCounter = (typeof OWN_GLOBALS)[number] | IgnoreReason
 /** As many addresses as one node can answer for. */
 export const SLOTS = 262_144
 const FIRST_ADDRESS = GLOBAL_COUNTERS.length
+const placesOf = <Name extends string>(names: readonly Name[]) =>
+  Object.fromEntries(names.map((name, at) => [name, at])) as Record<Name, number>
+const GLOBAL_AT = placesOf<GlobalCounter>(GLOBAL_COUNTERS)
+const CELL_AT = placesOf<AddressCell>(ADDRESS_CELLS)
 
 /** Allocates the memory (12 MiB of address space, of which the kernel backs only what is touched), or looks at that of another thread. */
 export function createLayer2Counters(memory = new SharedArrayBuffer((FIRST_ADDRESS + SLOTS * ADDRESS_CELLS.length) * 8)): Layer2Counters {
   const cells = new Float64Array(memory)
-  const cell = (slot: number, of: (typeof ADDRESS_CELLS)[number]) => FIRST_ADDRESS + slot * ADDRESS_CELLS.length + ADDRESS_CELLS.indexOf(of)
-  const globalCell = (counter: GlobalCounter) => GLOBAL_COUNTERS.indexOf(counter)
+  const cell = (slot: number, of: AddressCell) => FIRST_ADDRESS + slot * ADDRESS_CELLS.length + CELL_AT[of]
   const read = (at: number): number => cells[at] ?? 0
   const increment = (at: number): void => {
     cells[at] = read(at) + 1
@@ -70,8 +74,8 @@ export function createLayer2Counters(memory = new SharedArrayBuffer((FIRST_ADDRE
       }
     },
     clear: (slot) => void cells.fill(0, cell(slot, 'requests'), cell(slot, 'requests') + ADDRESS_CELLS.length),
-    addGlobal: (counter) => increment(globalCell(counter)),
-    global: (counter) => read(globalCell(counter)),
+    addGlobal: (counter) => increment(GLOBAL_AT[counter]),
+    global: (counter) => read(GLOBAL_AT[counter]),
   }
 }
 

@@ -14,6 +14,9 @@ import type { FromWorker, ToWorker, WorkerStart } from './message.ts'
  * cannot exit while a thread is inside a system call.
  */
 const LONGEST_WAIT_MS = 1000
+/** In a flood the frames of so long are looked at together; the others' answers are as much later at the most. */
+const FLOOD_NAP_MS = 0.2
+const NEVER_WOKEN = new Int32Array(new SharedArrayBuffer(4))
 
 function run(start: WorkerStart): void {
   const port = start.port as MessagePort // the structured clone has no type
@@ -34,9 +37,10 @@ function run(start: WorkerStart): void {
     if (takeMessages(port, responder, send) === 'stop') return
     send({ kind: 'sockets', states: responder.states() })
     for (let pollSet = build(); ; ) {
+      if (responder.isFlooded) Atomics.wait(NEVER_WOKEN, 0, 0, FLOOD_NAP_MS)
       pollSet.wait(Math.ceil(Math.min(responder.waitMs(), LONGEST_WAIT_MS)))
       if (pollSet.isReadable(0)) drainWakeup(libc, start.wakeupFd)
-      const news = takeMessages(port, responder, send)
+      const news = pollSet.isReadable(0) || pollSet.isIdle ? takeMessages(port, responder, send) : 'nothing'
       if (news === 'stop') return
       // With other sockets a descriptor may mean another one: the next turn, at once, looks again.
       const changed = news === 'changed' || serve(responder, pollSet)
