@@ -201,13 +201,24 @@ export function lineOf({ ownership }: Decision, { linkUps }: HostFacts): Layer2L
   return { text: formatIp(ip), address: addressKey(ip), interface: { index: on.index, name: on.name, mac: on.mac }, burst }
 }
 
+/** How long whoever gave an address up has to write why, before its successor writes that it has taken it. */
+export const REASON_WITHIN_MS = 500
+
 /** Whether the claim does not say yet what the decision comes to. Cheap: it is asked for every claim at every look. */
-export function asksForWrite(claim: AddressClaimObject, { ownership, report }: Decision, self: string, words: Words): boolean {
-  if (report !== undefined || ownership.kind === 'take' || ownership.kind === 'release') return true
+export function asksForWrite(
+  claim: AddressClaimObject,
+  { ownership, report }: Decision,
+  { self, nowMs }: Pick<SpeakerFacts, 'self' | 'nowMs'>,
+  { memory, words }: Pick<Knowledge, 'memory' | 'words'>,
+): boolean {
+  if (ownership.kind === 'silent') return report !== undefined || isReleaseUnrecorded(claim, words)
+  if (ownership.kind === 'release') return true
   const owner = claim.status?.owner
-  if (ownership.kind === 'answer')
-    return owner?.node !== self || owner.epoch !== ownership.epoch || !saysAnnounced(claim, ownership.ability.interface.name)
-  return isReleaseUnrecorded(claim, words)
+  const isRecorded = owner?.node === self && owner.epoch === ownership.epoch
+  if (isRecorded) return report !== undefined || !saysAnnounced(claim, ownership.ability.interface.name)
+  const stay = memory.stay(claim.metadata.name)
+  const isReasonDue = stay?.departure === 'released' && owner !== undefined && owner.epoch + 1 === ownership.epoch
+  return !isReasonDue || nowMs - stay.sinceMs >= REASON_WITHIN_MS
 }
 
 function isReleaseUnrecorded(claim: AddressClaimObject, words: Words): boolean {
@@ -225,7 +236,7 @@ export function patchFor(
   knowledge: Pick<Knowledge, 'memory' | 'words'>,
 ): StatusPatch | undefined {
   const { ownership, report } = decision
-  if (!asksForWrite(claim, decision, facts.self, knowledge.words)) return undefined
+  if (!asksForWrite(claim, decision, facts, knowledge)) return undefined
   const now = new Date(facts.wallMs).toISOString()
   const reported = (): StatusPatch | undefined => (report === undefined ? undefined : reportPatch(claim, report, now))
   if (ownership.kind === 'take' || ownership.kind === 'answer') {

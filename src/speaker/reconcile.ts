@@ -5,7 +5,7 @@ import { type Chronicle, createChronicle } from './chronicle.ts'
 import { createClaimEvents } from './claim-events.ts'
 import { type ClaimPlan, createClaimPlan } from './claim-plan.ts'
 import { createConflicts } from './conflicts.ts'
-import { asksForWrite, type Decision, type Knowledge, type SpeakerFacts } from './desired.ts'
+import { asksForWrite, type Decision, type Knowledge, REASON_WITHIN_MS, type SpeakerFacts } from './desired.ts'
 import type { ClusterFacts } from './facts.ts'
 import { monotonicMs } from './fence.ts'
 import { handOver } from './hand-over.ts'
@@ -14,11 +14,13 @@ import { createSpeakerMetrics, type SpeakerMetrics } from './io/speaker-metrics.
 import { createJournal } from './journal.ts'
 import type { ForeignClaim } from './layer2/observation.ts'
 import { createLookTimer, type LookTimer } from './look-timer.ts'
-import { quorumOf } from './membership/facts.ts'
+import { type Member, quorumOf } from './membership/facts.ts'
+import type { AddressWord } from './membership/message.ts'
 import { createClaimMemory } from './memory.ts'
 import { createOwnerships, type Ownerships } from './ownerships.ts'
 import { createPresence, type Presence } from './presence.ts'
 import { createReadiness, type Readiness } from './readiness.ts'
+import { createRoll, type Roll } from './roll.ts'
 import type { Speaker, SpeakerOptions } from './speaker.ts'
 import { claimOfKey, createWords } from './words.ts'
 
@@ -37,6 +39,7 @@ interface Parts {
   readonly knowledge: Knowledge
   readonly ownerships: Ownerships
   readonly presence: Presence
+  readonly roll: Roll
   readonly readiness: Readiness
   readonly plan: ClaimPlan
   readonly writer: ClaimWriter
@@ -47,45 +50,28 @@ interface Parts {
 
 /** Creates the loop. It does nothing before start(). */
 export function createSpeaker(options: SpeakerOptions): Speaker {
-  const { self, cluster, clock, logger } = options
   const parts = createParts(options)
-  const { state, knowledge, timer, writer, plan, presence, readiness, ownerships } = parts
+  const { state, timer, writer, plan, presence, readiness, ownerships } = parts
   return {
     wake: timer.soon,
     look: timer.run,
-    membersChanged() {
-      forgetFormerLives(parts)
-      timer.run()
-    },
+    membersChanged: () => membersChanged(parts),
     removed: (claim) => removed(parts, claim),
-    heard(node, words) {
-      for (const { address, epoch, state } of words) if (state === 'held') knowledge.memory.ownerHeard(claimOfKey(address), node, epoch)
-      lookAt(parts, knowledge.words.hear(node, words))
-    },
+    heard: (node, words) => heard(parts, node, words),
     resumed: (pause) => resumed(parts, pause),
     challenged: (foreign) => challenged(parts, foreign),
     lines: () => [...ownerships.lines.values()],
     membership: presence.facts,
     checks: readiness.checks,
     async start(signal) {
-      await cluster.whenSynced(signal)
-      presence.follow(cluster.facts(), monotonicMs())
+      await options.cluster.whenSynced(signal)
+      presence.follow(options.cluster.facts(), monotonicMs())
       state.started = true
       writer.start()
       timer.start()
       observe(parts)
     },
-    async handOver(limitMs) {
-      state.leaving = true
-      presence.say({ serving: readiness.serving, leaving: true })
-      if (!state.started) return
-      const look = () => {
-        timer.run()
-        return [...cluster.claims.values()].filter(({ metadata }) => ownerships.lines.has(metadata.name))
-      }
-      const left = await handOver({ self, clock, look, facts: () => clusterNow(parts) }, limitMs)
-      if (left.length > 0) logger.warn('addresses are still owned by this node; leaving all the same', { count: left.length })
-    },
+    handOver: (limitMs) => leave(parts, limitMs),
     async close() {
       state.closed = true
       timer.close()
@@ -117,6 +103,7 @@ function createParts(options: SpeakerOptions): Parts {
       onDecided: (claim, decision, facts) => decided(parts, claim, decision, facts),
     }),
     presence: createPresence(self, membership),
+    roll: createRoll(logger),
     readiness: createReadiness({ layer2, membership, cluster, isStarted: () => state.started, isLeaving: () => state.leaving }),
     plan: createClaimPlan({ layer2, knowledge, clock, logger, onAnswer: ask }),
     writer: createClaimWriter({
@@ -176,14 +163,11 @@ function factsNow(parts: Parts): SpeakerFacts {
 }
 
 /** Wire and peers follow already. */
-function decided(
-  { options, chronicle, writer, knowledge }: Parts,
-  claim: AddressClaimObject,
-  decision: Decision,
-  facts: SpeakerFacts,
-): void {
+function decided(parts: Parts, claim: AddressClaimObject, decision: Decision, facts: SpeakerFacts): void {
+  const { chronicle, writer, knowledge, timer } = parts
   chronicle.decided(claim, decision, facts)
-  if (asksForWrite(claim, decision, options.self, knowledge.words)) writer.add(claim)
+  if (asksForWrite(claim, decision, facts, knowledge)) writer.add(claim)
+  else if (decision.ownership.kind === 'take') timer.within(REASON_WITHIN_MS)
 }
 
 /** Decides once more, from the newest facts: wire and peers follow, and the patch is of that decision. */
@@ -228,6 +212,35 @@ function removed({ ownerships, knowledge, writer, plan, chronicle, timer }: Part
   timer.soon()
 }
 
+function membersChanged({ presence, roll, knowledge, timer }: Parts): void {
+  const members = presence.heard()?.members ?? new Map<string, Member>()
+  roll.update(members)
+  // A speaker that was started again is not bound by what the process before it said.
+  for (const [node, { incarnation }] of members) if (incarnation !== undefined) knowledge.words.reborn(node, incarnation)
+  timer.run()
+}
+
+function heard(parts: Parts, node: string, words: readonly AddressWord[]): void {
+  const { memory, words: known } = parts.knowledge
+  for (const { address, epoch, state } of words) if (state === 'held') memory.ownerHeard(claimOfKey(address), node, epoch)
+  lookAt(parts, known.hear(node, words))
+}
+
+/** The others hear of it at once, and take over what this node still answers for. */
+async function leave(parts: Parts, limitMs: number): Promise<void> {
+  const { options, state, presence, readiness, timer, ownerships } = parts
+  const { self, clock, cluster, logger } = options
+  state.leaving = true
+  presence.say({ serving: readiness.serving, leaving: true })
+  if (!state.started) return
+  const look = () => {
+    timer.run()
+    return [...cluster.claims.values()].filter(({ metadata }) => ownerships.lines.has(metadata.name))
+  }
+  const left = await handOver({ self, clock, look, facts: () => clusterNow(parts) }, limitMs)
+  if (left.length > 0) logger.warn('addresses are still owned by this node; leaving all the same', { count: left.length })
+}
+
 /** Whatever the others took while this process was paused is off the wire before answers are permitted again. */
 async function resumed({ options: { layer2, membership, logger }, timer }: Parts, pause: number): Promise<void> {
   timer.run()
@@ -246,12 +259,6 @@ function challenged(parts: Parts, foreign: ForeignClaim): void {
   options.logger.warn('another host claims an address of this node', { claim: name, mac: formatMac(foreign.mac), count: foreign.count })
   if (membership !== undefined && quorumOf(membership) !== 'minority') options.membership?.repeat([foreign.address])
   lookAt(parts, [name])
-}
-
-/** A speaker that was started again is not bound by what the process before it said. */
-function forgetFormerLives({ presence, knowledge }: Parts): void {
-  for (const [node, { incarnation }] of presence.heard()?.members ?? [])
-    if (incarnation !== undefined) knowledge.words.reborn(node, incarnation)
 }
 
 /** Looks at the layer 2 thread, and says to the others whether this node serves, again and again until it is closed. */

@@ -5,8 +5,9 @@ import t from 'tap'
 import { ipToBytes } from '../../src/addr/ip.ts'
 import { parseMac } from '../../src/addr/mac.ts'
 import { claimName } from '../../src/api/address-claim.ts'
-import { deleteObject } from '../../src/kube/objects.ts'
-import { ADDRESS_CLAIMS } from '../../src/kube/resources.ts'
+import { deleteObject, patchObject } from '../../src/kube/objects.ts'
+import { ADDRESS_CLAIMS, NODES as NODES_OF_CLUSTER } from '../../src/kube/resources.ts'
+import { EXCLUDE_LABEL } from '../../src/policy/eligibility.ts'
 import { electionOrder } from '../../src/speaker/election.ts'
 import { ADVERTISEMENT_DELAYS_MS } from '../../src/speaker/layer2/gratuitous.ts'
 import { ETHER_TYPE, serializeEthernet } from '../../src/wire/ethernet.ts'
@@ -209,15 +210,17 @@ await t.test("another node takes over: a client's kernel changes its entry witho
     NODES.filter((name) => name !== node),
   )
   await believes(VIP, node, /REACHABLE|STALE|DELAY|PROBE/, () => talkTo(VIP))
-  await world.setReady(node, false)
+  const exclude = (value: '' | null) =>
+    patchObject(world.api, NODES_OF_CLUSTER, { name: node }, { metadata: { labels: { [EXCLUDE_LABEL]: value } } }, { type: 'merge' })
+  await exclude('')
   const { status } = await world.owned(VIP, next)
   await believes(VIP, next, /./)
-  t.match(status, { owner: { node: next, epoch: 2 }, history: [{ node, epoch: 1, reason: /^SpeakerNotReady: / }] })
+  t.match(status, { owner: { node: next, epoch: 2 }, history: [{ node, epoch: 1, reason: /^NodeExcluded: / }] })
   await answeredBy(VIP, next)
   const last = VIP.slice(VIP.lastIndexOf(':') + 1)
   t.ok((await groupsOf(next)).includes(`ff02::1:ff00:${last}`), 'the new owner listens to the group')
   t.notOk((await groupsOf(node)).includes(`ff02::1:ff00:${last}`), 'and the old one does not')
-  await world.setReady(node, true)
+  await exclude(null)
   await delay(2500)
   t.match((await world.read(VIP)).status?.owner, { node: next, epoch: 2 }, 'its return moves nothing')
 })
@@ -225,7 +228,7 @@ await t.test("another node takes over: a client's kernel changes its entry witho
 await t.test('the card goes down and up, and loses its IPv6 addresses: nothing moves, and the neighbours are told again', async (t) => {
   const { node = '', epoch } = (await world.read(VIP)).status?.owner ?? {}
   const told = client.unsolicited(VIP).length
-  await cluster.node(node).exec(['sh', '-c', 'ip link set eth0 down; sleep 0.2; ip link set eth0 up'])
+  await cluster.node(node).exec(['sh', '-c', 'ip link set eth0 down; ip link set eth0 up'])
   await answeredBy(VIP, node)
   t.match((await world.read(VIP)).status?.owner, { node, epoch })
   t.ok(client.unsolicited(VIP).length > told)

@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { SPEAKER_RIGHTS } from '../../deploy/manifest/rbac.ts'
+import { formatMove, MOVE } from '../../src/api/claim-annotations.ts'
 import type { Condition } from '../../src/api/core-objects.ts'
 import { SPEAKER_NAME } from '../../src/api/names.ts'
 import { createObject, deleteObject, patchObject } from '../../src/kube/objects.ts'
@@ -168,7 +169,6 @@ await t.test('a cable that is out for a moment moves nothing, and the neighbours
   const before = (await world.read('10.251.0.243')).status?.owner
   const told = client.gratuitous('10.251.0.243').length
   await cluster.node('n2').setCable('down')
-  await delay(500)
   await cluster.node('n2').setCable('up')
   await answeredBy('10.251.0.243', 'n2')
   await delay(500)
@@ -191,26 +191,66 @@ await t.test('an owner that leaves hands over to the next in order; the others k
   t.equal(await stopping, 0, 'inside its time')
 })
 
-await t.test('it comes back: nothing moves; then the owner is not Ready: its addresses go to the next in order', async (t) => {
+await t.test('it comes back: nothing moves; nor does it when the kubelet finds an owner not Ready that the others hear', async (t) => {
   await deleteObject(world.api, PODS, { namespace: OWN, name: 'openelb-speaker-n1' })
   await cluster.kubectl(['-n', OWN, 'delete', 'pod', 'openelb-speaker-n1', '--grace-period=0', '--force'])
   await createSpeakerPod(world.api, 'n1')
   await start('n1')
   await world.setReady('n1', true)
+  await world.setReady('n3', false)
   await delay(3000)
-  const before = await owners()
+  const now = await owners()
   t.same(
-    NODES.map((node) => Object.values(before).filter((owner) => owner?.node === node).length),
+    NODES.map((node) => Object.values(now).filter((owner) => owner?.node === node).length),
     [0, 2, 4],
   )
-  await world.setReady('n3', false)
+  await world.setReady('n3', true)
+})
+
+await t.test('an owner is killed: the others have its addresses at once, and the claims say why', async (t) => {
+  const before = await owners()
+  const told = new Map(ADDRESSES.map((ip) => [ip, client.gratuitous(ip).length]))
+  await speakerOn('n3').stop('SIGKILL')
+  const killedMs = Date.now()
   for (const ip of ADDRESSES) {
     const [next = ''] = electionOrder(['n1', 'n2'], ip)
-    const want = before[ip]?.node === 'n3' ? next : (before[ip]?.node ?? '')
-    await world.owned(ip, want)
+    const lost = before[ip]?.node === 'n3'
+    const want = lost ? next : (before[ip]?.node ?? '')
+    const { status } = await world.owned(ip, want)
     await answeredBy(ip, want)
+    if (!lost) {
+      t.same(status?.owner, before[ip], `${ip} stays where it is`)
+      continue
+    }
+    t.match(status?.history?.at(-1), { node: 'n3', epoch: before[ip]?.epoch, reason: /^SpeakerSilent: / })
+    const [announced] = client.gratuitous(ip).slice(told.get(ip))
+    t.equal(announced?.senderMac, macOf(next))
+    t.ok((announced?.atMs ?? Infinity) < killedMs + 1000, `${ip}: announced ${(announced?.atMs ?? NaN) - killedMs} ms after the kill`)
+    t.ok((announced?.atMs ?? 0) >= Date.parse(status?.owner?.since ?? '') - 1, 'since says when it was taken, and the frames go out then')
   }
-  await world.setReady('n3', true)
+  const { text } = await speakerOn('n1').page('/metrics')
+  t.match(text, /^openelb_layer2_moves_total\{reason="speaker-silent"\} [1-9]/m)
+  t.match(text, /^openelb_failover_seconds_count [1-9]/m)
+  await start('n3')
+})
+
+await t.test('an administrator moves an address: the new owner announces, the old one falls silent, nothing is lost', async (t) => {
+  const ip = '10.251.0.243'
+  const { node = '', epoch = 0 } = (await world.read(ip)).status?.owner ?? {}
+  const [to = ''] = NODES.filter((name) => name !== node)
+  await delay(1000)
+  await patchObject(
+    world.api,
+    ADDRESS_CLAIMS,
+    { name: ip },
+    { metadata: { annotations: { [MOVE]: formatMove({ node: to, epoch }) } } },
+    { type: 'merge' },
+  )
+  const { status } = await world.owned(ip, to)
+  await answeredBy(ip, to)
+  t.match(status?.history?.at(-1), { node, epoch, reason: /^Moved: / })
+  await delay(1000)
+  t.match((await world.read(ip)).status?.owner, { node: to, epoch: epoch + 1 }, 'once')
 })
 
 await t.test('policy Local: the address goes where the endpoint is, follows it, and falls silent when there is none', async (t) => {
