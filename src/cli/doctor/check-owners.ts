@@ -4,7 +4,7 @@ import { moveWishOf } from '../../api/claim-annotations.ts'
 import { conflictOf } from '../../api/condition.ts'
 import { formatAge } from '../age.ts'
 import { type Speakers, type SpeakingNode, speaking } from '../speakers/speakers.ts'
-import { type Finding, fail, fine, someOf, warn } from './finding.ts'
+import { type Finding, fail, fine, someOf, timesText, warn } from './finding.ts'
 
 const CHECK = 'owners'
 
@@ -86,8 +86,7 @@ function seen(claims: readonly AddressClaimObject[], speakers: Speakers, nowMs: 
       if (foreignClaims === undefined || told.has(address) || own.has(foreignClaims.mac)) return []
       const { mac, at, count } = foreignClaims
       if (nowMs - Date.parse(at) > RECENT_MS) return []
-      const times = count === 1 ? 'once' : `${count} times`
-      const says = `${mac} said that it has ${address}, ${times}, last ${formatAge(at, nowMs)} ago; seen by ${node}`
+      const says = `${mac} said that it has ${address}, ${timesText(count)}, last ${formatAge(at, nowMs)} ago; seen by ${node}`
       return [warn(CHECK, says, 'if it is no node of this cluster: find that host, and give it another address')]
     }),
   )

@@ -32,3 +32,6 @@ export function someOf(names: readonly string[]): string {
 
 /** `1 claim`, `2 claims`. */
 export const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`
+
+/** `once`, `2 times`. */
+export const timesText = (count: number): string => (count === 1 ? 'once' : `${count} times`)

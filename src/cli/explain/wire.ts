@@ -2,7 +2,7 @@
 import type { AddressClaimObject } from '../../api/address-claim.ts'
 import { moveWishOf } from '../../api/claim-annotations.ts'
 import { formatAge, formatSpan } from '../age.ts'
-import { someOf } from '../doctor/finding.ts'
+import { someOf, timesText } from '../doctor/finding.ts'
 import type { Candidate } from '../speakers/candidates.ts'
 import { bestWitness } from '../speakers/membership-view.ts'
 import { isReport, type Speakers, type SpeakingNode, speaking } from '../speakers/speakers.ts'
@@ -65,7 +65,7 @@ function answersOf({ node, report }: SpeakingNode, address: string, nowMs: numbe
     ...(foreignClaims === undefined
       ? []
       : [
-          `${foreignClaims.mac} said that it has the address, ${foreignClaims.count} times, last ${formatAge(foreignClaims.at, nowMs)} ago; seen by ${node}`,
+          `${foreignClaims.mac} said that it has the address, ${timesText(foreignClaims.count)}, last ${formatAge(foreignClaims.at, nowMs)} ago; seen by ${node}`,
         ]),
   ]
 }
