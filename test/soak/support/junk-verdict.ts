@@ -22,8 +22,10 @@ export interface AnswerFigures {
 
 export interface JunkVerdict {
   readonly passed: boolean
-  /** What did not hold, as sentences. */
+  /** What broke, as sentences. */
   readonly faults: readonly string[]
+  /** Seconds in which one was not heard or did not answer. A machine that lets a process wait for its turn makes them as well. */
+  readonly gaps: readonly string[]
   readonly sent: JunkFloodLine['sent']
   readonly ignored: JunkSpeakerLine['ignored']
   readonly rejected: JunkSpeakerLine['rejected']
@@ -42,25 +44,31 @@ export function judgeJunk({ speaker, peer, asker, sent, alive }: JunkEvidence): 
   const rss = speaker.map(({ rssMiB }) => rssMiB)
   const rssMiB = { warm: median(rss.slice(quarter, 2 * quarter)), end: median(rss.slice(-quarter)) }
   const answers = figures(asker)
-  const says = (who: string, lines: readonly JunkSpeakerLine[]): readonly string[] => [
-    ...(lines.every((line) => line.peer)
-      ? []
-      : [`${who} did not hear the other speaker in ${lines.filter((line) => !line.peer).length} s`]),
-    ...new Set(lines.flatMap(({ problems, warnings }) => [...problems, ...warnings]).map((text) => `${who}: ${text}`)),
-  ]
   const faults = [
     ...(alive ? [] : ['the speaker ended']),
     ...(speaker.length > 0 && asker.length > 0 ? [] : ['nothing was seen']),
-    ...says('the speaker', speaker),
-    ...says('its peer', peer),
+    ...complaints('the speaker', speaker),
+    ...complaints('its peer', peer),
+    ...(rssMiB.end - rssMiB.warm > MOST_GROWTH_MIB ? [`its memory grew from ${rssMiB.warm} to ${rssMiB.end} MiB`] : []),
+  ]
+  const gaps = [
+    ...deafness('the speaker', speaker),
+    ...deafness('its peer', peer),
     ...silences(asker),
     ...Object.entries(answers)
       .filter(([, { share }]) => share < LEAST_SHARE)
       .map(([address, { share }]) => `${address}: only ${(share * 100).toFixed(1)} % of the questions were answered`),
-    ...(rssMiB.end - rssMiB.warm > MOST_GROWTH_MIB ? [`its memory grew from ${rssMiB.warm} to ${rssMiB.end} MiB`] : []),
   ]
   const { ignored = {}, rejected = {} } = speaker.at(-1) ?? {}
-  return { passed: faults.length === 0, faults, sent, ignored, rejected, answers, rssMiB }
+  return { passed: faults.length === 0 && gaps.length === 0, faults, gaps, sent, ignored, rejected, answers, rssMiB }
+}
+
+const complaints = (who: string, lines: readonly JunkSpeakerLine[]): readonly string[] =>
+  [...new Set(lines.flatMap(({ problems, warnings }) => [...problems, ...warnings]))].map((text) => `${who}: ${text}`)
+
+function deafness(who: string, lines: readonly JunkSpeakerLine[]): readonly string[] {
+  const deaf = lines.filter((line) => !line.peer).length
+  return deaf === 0 ? [] : [`${who} did not hear the other speaker in ${deaf} s`]
 }
 
 /** Seconds in which an address was asked for and nobody answered. */
