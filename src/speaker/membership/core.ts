@@ -52,6 +52,8 @@ export interface Core {
   says: { readonly serving: boolean; readonly leaving: boolean; readonly atMs: number } | undefined
   facts: MembershipFacts
   factsVersion: number
+  /** When this thread last did something. */
+  turnMs: number
   /** When something is to be done by the clock, and what settled it: until then, and while nothing has changed, nothing is. */
   dueMs: number
   settledVersion: number
@@ -98,6 +100,7 @@ export function createCore({ self, incarnation, timing }: ProtocolOptions): Core
     says: undefined,
     facts: { settled: false, members: new Map() },
     factsVersion: 0,
+    turnMs: Number.NEGATIVE_INFINITY,
     dueMs: Number.NEGATIVE_INFINITY,
     settledVersion: -1,
   }

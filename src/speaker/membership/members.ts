@@ -39,6 +39,11 @@ export interface Members {
   told(entry: HeartbeatEntry, nowMs: number): void
   /** This node has begun a new incarnation: everybody has to be heard again. */
   forgetHeard(): void
+  /**
+   * This thread did not run since `fromMs`, and what came meanwhile is not read yet: who was alive then is not found silent before
+   * `untilMs`.
+   */
+  spare(fromMs: number, untilMs: number): void
   /** Its kernel said that the process is gone. */
   ended(node: string, nowMs: number): void
   isAlive(known: Known, nowMs: number): boolean
@@ -52,11 +57,20 @@ const ENDED_MARGIN_MS = 30
 /** What a word of mouth costs at least on its way, so that no rumour can keep a dead speaker alive by going in circles. */
 const HOP_MS = 2
 
-type State = { -readonly [K in keyof Known]: Known[K] } & { listedMs: number; endedIncarnation: bigint }
+type State = { -readonly [K in keyof Known]: Known[K] } & {
+  listedMs: number
+  endedIncarnation: bigint
+}
+
+interface Judge {
+  readonly timing: MembershipTiming
+  spared: { readonly fromMs: number; readonly untilMs: number }
+}
 
 export function createMembers(timing: MembershipTiming): Members {
   const states = new Map<string, State>()
   const byId = new Map<bigint, State>()
+  const judge: Judge = { timing, spared: { fromMs: Number.POSITIVE_INFINITY, untilMs: Number.NEGATIVE_INFINITY } }
   let version = 0
   return {
     get size() {
@@ -79,35 +93,38 @@ export function createMembers(timing: MembershipTiming): Members {
       version++
       for (const state of states.values()) state.directMs = state.freshMs = undefined
     },
+    spare(fromMs, untilMs) {
+      judge.spared = { fromMs, untilMs }
+    },
     heard(node, heartbeat, nowMs) {
       const state = states.get(node)
       if (state === undefined) return false
-      const before = standing(state, timing, nowMs)
+      const before = standing(state, judge, nowMs)
       const isFirst = heard(state, heartbeat, nowMs)
-      if (isFirst || standing(state, timing, nowMs) !== before) version++
+      if (isFirst || standing(state, judge, nowMs) !== before) version++
       return isFirst
     },
     told(entry, nowMs) {
       const state = byId.get(entry.id)
       if (state === undefined || !isNews(state, entry, nowMs)) return
-      const [before, { incarnation }] = [standing(state, timing, nowMs), state]
+      const [before, { incarnation }] = [standing(state, judge, nowMs), state]
       told(state, entry, timing, nowMs)
-      if (state.incarnation !== incarnation || standing(state, timing, nowMs) !== before) version++
+      if (state.incarnation !== incarnation || standing(state, judge, nowMs) !== before) version++
     },
     ended(node, nowMs) {
       version++
       end(states.get(node), nowMs)
     },
-    ...readings(timing),
+    ...readings(judge),
   }
 }
 
 /** What follows from the state of one speaker. */
-const readings = (timing: MembershipTiming): Pick<Members, 'isAlive' | 'nextMs' | 'member'> => ({
-  isAlive: (known, nowMs) => faultOf(known as State, timing, nowMs) === undefined,
-  nextMs: (known, nowMs) => nextMs(known as State, timing, nowMs),
+const readings = (judge: Judge): Pick<Members, 'isAlive' | 'nextMs' | 'member'> => ({
+  isAlive: (known, nowMs) => faultOf(known as State, judge, nowMs) === undefined,
+  nextMs: (known, nowMs) => nextMs(known as State, judge, nowMs),
   member(known, nowMs) {
-    const fault = faultOf(known as State, timing, nowMs)
+    const fault = faultOf(known as State, judge, nowMs)
     const { serving, leaving, lastSignMs } = known
     return { alive: fault === undefined, serving, leaving, lastSignMs, fault }
   },
@@ -200,8 +217,8 @@ function isNews(state: State, { incarnation, ageMs, ended }: HeartbeatEntry, now
 }
 
 /** What others see of a state, as a number. */
-function standing(state: State, timing: MembershipTiming, nowMs: number): number {
-  const fault = faultOf(state, timing, nowMs)
+function standing(state: State, judge: Judge, nowMs: number): number {
+  const fault = faultOf(state, judge, nowMs)
   const faults = fault === undefined ? 0 : fault === 'ended' ? 1 : fault === 'silent' ? 2 : 3
   return faults * 4 + (state.serving ? 2 : 0) + (state.leaving ? 1 : 0)
 }
@@ -220,13 +237,18 @@ function told(state: State, entry: HeartbeatEntry, timing: MembershipTiming, now
   if (state.directMs === undefined || nowMs - state.directMs > 3 * timing.heartbeatMs) setFlags(state, entry)
 }
 
-function faultOf({ endedMs, lastSignMs, listedMs }: State, timing: MembershipTiming, nowMs: number): Member['fault'] {
-  if (endedMs !== undefined) return 'ended'
-  if (lastSignMs === undefined) return nowMs - listedMs >= timing.joinMs ? 'never-heard' : undefined
-  return nowMs - lastSignMs >= timing.deadMs ? 'silent' : undefined
+/** When a speaker that is heard no more counts as dead. */
+function silentAtMs({ lastSignMs, listedMs }: State, { timing, spared }: Judge): number {
+  const atMs = lastSignMs === undefined ? listedMs + timing.joinMs : lastSignMs + timing.deadMs
+  return atMs <= spared.fromMs ? atMs : Math.max(atMs, spared.untilMs)
 }
 
-function nextMs(state: State, timing: MembershipTiming, nowMs: number): number {
-  if (faultOf(state, timing, nowMs) !== undefined) return Number.POSITIVE_INFINITY
-  return state.lastSignMs === undefined ? state.listedMs + timing.joinMs : state.lastSignMs + timing.deadMs
+function faultOf(state: State, judge: Judge, nowMs: number): Member['fault'] {
+  if (state.endedMs !== undefined) return 'ended'
+  if (nowMs < silentAtMs(state, judge)) return undefined
+  return state.lastSignMs === undefined ? 'never-heard' : 'silent'
+}
+
+function nextMs(state: State, judge: Judge, nowMs: number): number {
+  return faultOf(state, judge, nowMs) === undefined ? silentAtMs(state, judge) : Number.POSITIVE_INFINITY
 }

@@ -44,14 +44,14 @@ export function createProtocol(options: ProtocolOptions): Protocol {
   const core = createCore(options)
   /** One event: first what a pause has spoilt, then the event, then what follows from it. */
   const turn = (nowMs: number, event: () => void): readonly Effect[] => {
-    noticePause(core, nowMs)
+    wake(core, nowMs)
     event()
     settle(core, nowMs)
     return core.effects.splice(0)
   }
   /** A packet: most of them change nothing but the time of a sign of life. */
   const reception = (packet: MembershipPacket, ip: string, nowMs: number): readonly Effect[] => {
-    noticePause(core, nowMs)
+    wake(core, nowMs)
     receive(core, packet, ip, nowMs)
     const isQuiet = packet.kind === 'heartbeat' || packet.kind === 'ping'
     if (!isQuiet || nowMs >= core.dueMs || core.members.version !== core.settledVersion) settle(core, nowMs)
@@ -155,6 +155,16 @@ const stateEndsMs = ({ says, permission }: Core): number =>
   says === undefined || permission.kind === 'stalled' || permission.kind === 'closed'
     ? Number.POSITIVE_INFINITY
     : says.atMs + STATE_LASTS_MS
+
+/** A timer that is later than this was not slow: the thread did not run. */
+const LATE_MS = 20
+
+/** Notices that time has passed without this thread. */
+function wake(core: Core, nowMs: number): void {
+  if (nowMs - core.dueMs > LATE_MS) core.members.spare(core.turnMs, nowMs + core.timing.askMs)
+  noticePause(core, nowMs)
+  core.turnMs = nowMs
+}
 
 /** This process was not run for longer than the fence holds: others may have taken what it owned. */
 function noticePause(core: Core, nowMs: number): void {
