@@ -38,8 +38,8 @@ export function explainAddress(given: AddressFacts): readonly Section[] {
       'Held by',
       holding === undefined
         ? [freeText(given, pool)]
-        : holders.map(
-            ({ namespace, name, ports }) => `${namespace}/${name}, ${ports.map(({ protocol, port }) => `${protocol}/${port}`).join(', ')}`,
+        : holders.map(({ namespace, name, ports }) =>
+            [`${namespace}/${name}`, ...ports.map(({ protocol, port }) => `${protocol}/${port}`)].join(', '),
           ),
     ),
     ...(holding === undefined
