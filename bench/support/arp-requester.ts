@@ -19,6 +19,8 @@ interface Asked {
   /** So many askers take turns, each with a MAC and an address (from `from` on) of its own. */
   readonly from: string
   readonly askers: number
+  /** The number of the first of them; number 0 has the card's own MAC. */
+  readonly firstAsker: number
 }
 
 export type Order = Asked &
@@ -114,9 +116,9 @@ function put32(frame: Uint8Array, at: number, value: number): void {
   frame[at + 3] = value
 }
 
-/** Makes the next question: the next address, by the next asker. The first asker has the card's own MAC. */
+/** Makes the next question: the next address, by the next asker. */
 function nextQuestion(frame: Uint8Array): void {
-  const asker = asked % order.askers
+  const asker = order.firstAsker + (asked % order.askers)
   put32(frame, TARGET_IP_AT, target + (asked % order.addresses))
   put32(frame, SENDER_IP_AT, from + asker)
   for (const start of [6, SENDER_MAC_AT]) {

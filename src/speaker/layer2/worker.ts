@@ -15,7 +15,7 @@ import type { FromWorker, ToWorker, WorkerStart } from './message.ts'
  */
 const LONGEST_WAIT_MS = 1000
 /** In a flood the frames of so long are looked at together; the others' answers are as much later at the most. */
-const FLOOD_NAP_MS = 0.2
+const FLOOD_NAP_MS = 0.1
 const NEVER_WOKEN = new Int32Array(new SharedArrayBuffer(4))
 
 function run(start: WorkerStart): void {
