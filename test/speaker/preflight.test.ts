@@ -1,5 +1,13 @@
+import { readFileSync } from 'node:fs'
 import t from 'tap'
-import { type Ipv4Settings, judgePreflight, type NeighbourTable, type PreflightFacts, type Uplink } from '../../src/speaker/preflight.ts'
+import {
+  type Ipv4Settings,
+  judgePreflight,
+  type NeighbourTable,
+  PREFLIGHT_CHECKS,
+  type PreflightFacts,
+  type Uplink,
+} from '../../src/speaker/preflight.ts'
 
 const settings = (some: Partial<Ipv4Settings> = {}): Ipv4Settings => ({
   arpIgnore: 0,
@@ -130,4 +138,16 @@ t.test('the sentences name what is to be changed', async (t) => {
     message: /IPv6 neighbours is 90 % full \(900 of 1000\)/,
     cure: /net\.ipv6\.neigh\.default\.gc_thresh3=4000/,
   })
+})
+
+t.test('the manual has a row for each check, and no other', async (t) => {
+  const manual = readFileSync(new URL('../../docs/operations.md', import.meta.url), 'utf8')
+  const [, table = ''] = /### Preflight(.*?)\n## /s.exec(manual) ?? []
+  const rows = [...table.matchAll(/^\| `([a-z0-9-]+)` \| (error|warning|ok) \|/gm)].map(([, check = '']) => check)
+  t.same(rows, PREFLIGHT_CHECKS)
+  t.same(
+    [...new Set(CASES.flatMap(([, , want]) => want.map((text) => text.split(' ')[1])))].toSorted(),
+    [...PREFLIGHT_CHECKS].toSorted(),
+    'and each has a case',
+  )
 })
