@@ -2,13 +2,13 @@ import t from 'tap'
 import { err } from '../../src/result.ts'
 import type { Present } from '../../src/speaker/assertion.ts'
 import { electionOrder } from '../../src/speaker/election.ts'
-import { decideOwnership, FLAP_MS, hasSuccessor } from '../../src/speaker/ownership.ts'
+import { type Contest, decideOwnership, FLAP_MS, hasSuccessor } from '../../src/speaker/ownership.ts'
 import { ADDRESS, type ContestShape, contestOf, HEARS_ALL, lineOf, NODES } from './support/contest.ts'
 
 const heldBy = (node: string, over: Partial<Present> = {}): Present => ({ node, epoch: 4, state: 'held', recorded: true, ...over })
 const leftBy = (node: string): Present => heldBy(node, { state: 'released' })
-const DOWN = err('interface-down') as ContestShape['ability']
-const OFF = err('layer2-off') as ContestShape['ability']
+const DOWN = err('interface-down') as Contest['ability']
+const OFF = err('layer2-off') as Contest['ability']
 const hears = (over: Partial<typeof HEARS_ALL> = {}) => ({ ...HEARS_ALL, ...over })
 const MOVE = { node: 'n3', epoch: 4, reason: 'moved' } as const
 
