@@ -13,7 +13,7 @@ export interface Conflicts {
   report(claim: AddressClaimObject, self: string, nowMs: number, wallMs: number): Report | undefined
   /** How many addresses have a conflict that lasts. */
   count(nowMs: number): number
-  /** The claim is gone. */
+  /** The claim is gone, or its address was somebody else's: what was heard then says nothing about now. */
   forget(claim: string): void
 }
 
@@ -38,7 +38,7 @@ export function createConflicts(): Conflicts {
   return {
     heard(claim, { mac, atMs }, alone) {
       const before = episodes.get(claim)
-      const goesOn = before !== undefined && alone && atMs - before.lastMs <= CHALLENGED_MS
+      const goesOn = before !== undefined && alone && atMs - before.lastMs <= CHALLENGED_MS && sameMac(mac, before.mac)
       const firstMs = goesOn ? before.firstMs : atMs
       const persistent = (before?.persistent ?? false) || (goesOn && atMs - firstMs >= PERSISTS_MS)
       episodes.set(claim, { mac, firstMs, lastMs: atMs, persistent })
@@ -59,6 +59,8 @@ export function createConflicts(): Conflicts {
     forget: (claim) => void episodes.delete(claim),
   }
 }
+
+const sameMac = (a: Uint8Array, b: Uint8Array): boolean => a.every((byte, at) => byte === b[at])
 
 const lasts = ({ persistent, lastMs }: Episode, nowMs: number): boolean => persistent && nowMs - lastMs < CONFLICT_LASTS_MS
 

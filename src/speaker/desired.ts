@@ -21,7 +21,7 @@ import { type ClusterFacts, type Electorate, electorateOf } from './facts.ts'
 import type { HostFacts } from './host.ts'
 import { addressKey } from './layer2/address-key.ts'
 import type { Layer2Line } from './layer2/table.ts'
-import { quorumOf } from './membership/facts.ts'
+import type { Quorum } from './membership/facts.ts'
 import type { ClaimMemory } from './memory.ts'
 import { type Contest, decideOwnership, type Hearing, type Ownership } from './ownership.ts'
 import { isReporter, reportOf } from './report.ts'
@@ -40,6 +40,8 @@ export interface SpeakerFacts {
   readonly nodeAddress: string | undefined
   readonly cluster: ClusterFacts
   readonly host: HostFacts
+  /** The row of the take-over table that this node goes by; of no meaning without membership. */
+  readonly quorum: Quorum
   /** Whether the raw socket of an interface does not work. */
   readonly isBroken: (interfaceIndex: number) => boolean
   /** The move by which the addresses are spread more evenly, when it is to this node. */
@@ -77,6 +79,8 @@ export function decideClaim(claim: AddressClaimObject, facts: SpeakerFacts, know
   const ownership = decideOwnership(contestOf(claim, present, electorate, facts, knowledge))
   speak(claim, ownership, present, facts, knowledge)
   if (isSettled(ownership)) memory.settled(name)
+  // The former owner may have said once more that the address is its own before it heard.
+  if (ownership.kind === 'take' || present?.node !== facts.self) conflicts.forget(name)
   const report =
     ownership.kind === 'answer' ? conflictReport(claim, facts, conflicts) : silenceReport(claim, ownership, electorate, facts, memory)
   return { ownership, present, report }
@@ -139,7 +143,7 @@ function wishFor(claim: AddressClaimObject, { rebalance, self }: SpeakerFacts): 
 function hearingOf(name: string, present: Present | undefined, facts: SpeakerFacts, memory: ClaimMemory): Hearing | undefined {
   const { membership } = facts.cluster
   if (membership === undefined) return undefined
-  return { settled: membership.settled, quorum: quorumOf(membership), ownerHeard: isOwnerHeard(name, present, facts, memory) }
+  return { settled: membership.settled, quorum: facts.quorum, ownerHeard: isOwnerHeard(name, present, facts, memory) }
 }
 
 /** Whether the owner was heard while this node knew that it owns the address, if only by its word about it. */
@@ -153,17 +157,18 @@ function isOwnerHeard(name: string, present: Present | undefined, { cluster, now
 
 /** Makes this node's own word what the decision says, and keeps when and why its time with the address began and ended. */
 function speak(
-  { metadata: { name }, spec }: AddressClaimObject,
+  claim: AddressClaimObject,
   ownership: Ownership,
   present: Present | undefined,
   { self, nowMs }: SpeakerFacts,
   { memory, words }: Knowledge,
 ): void {
-  const isOwn = present?.node === self
+  const { name } = claim.metadata
+  const { address } = claim.spec
   if (ownership.kind === 'take' && ownership.first === 'announce') {
     const { epoch, departure } = ownership
     memory.setStay(name, { epoch, sinceMs: nowMs, departure, ended: undefined })
-    words.say(name, spec.address, { epoch, state: 'held', recorded: false })
+    words.say(name, address, { epoch, state: 'held', recorded: false })
   } else if (ownership.kind === 'release') {
     const { epoch, recorded, reason } = ownership
     const stay = memory.stay(name)
@@ -172,8 +177,9 @@ function speak(
       ended: stay?.ended ?? reason,
     })
     // Recorded as its beginning was: of one epoch the end prevails, and nobody else's word of that epoch does.
-    words.say(name, spec.address, { epoch, state: 'released', recorded })
-  } else words.say(name, spec.address, isOwn ? present : undefined)
+    words.say(name, address, { epoch, state: 'released', recorded })
+  } else if (present?.node === self) words.say(name, address, present)
+  else words.yieldTo(claim)
 }
 
 function silenceReport(

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import process from 'node:process'
+import { type Family, parseIp } from '../addr/ip.ts'
 import type { AddressClaimObject } from '../api/address-claim.ts'
 import { EVENT_COMPONENT } from '../api/names.ts'
 import { createApiClient } from '../kube/client.ts'
@@ -20,7 +21,6 @@ import { createMembershipSession, type MembershipSession } from './io/membership
 import type { PreflightSubject } from './io/preflight-facts.ts'
 import { watchPreflight } from './io/preflight-watch.ts'
 import { createReportPage } from './io/report-server.ts'
-import { familyOfKey } from './layer2/address-key.ts'
 import { createLayer2Announcer, type Layer2Announcer } from './layer2/announcer.ts'
 import { createSpeaker } from './reconcile.ts'
 import type { ReportedLine } from './report-of.ts'
@@ -102,7 +102,7 @@ function createParts(config: Config, logger: Logger) {
     avoidCordoned: flags['avoid-cordoned'],
     rebalance: flags.rebalance === 'slow',
   })
-  const preflight = watchPreflight({ clock, logger, metrics, subject: () => preflightSubject(speaker.lines()) })
+  const preflight = watchPreflight({ clock, logger, metrics, subject: () => preflightSubject(speaker.lines(), cluster.claims.values()) })
   return { speaker, cluster, host, layer2, membership, preflight, recorder, client, metrics }
 }
 
@@ -114,11 +114,13 @@ function reportPage(self: string, { speaker, layer2, preflight }: Parts): () => 
   return createReportPage({ self, version, membership, announcer: layer2, latest: speaker.lines, preflight })
 }
 
-function preflightSubject(lines: readonly ReportedLine[]): PreflightSubject {
-  return {
-    uplinks: lines.map((line) => line.interface.name),
-    families: new Set(lines.map(({ address }) => familyOfKey(address))),
+function preflightSubject(lines: readonly ReportedLine[], claims: Iterable<AddressClaimObject>): PreflightSubject {
+  const families = new Set<Family>()
+  for (const { spec } of claims) {
+    const ip = spec.protocol === 'layer2' ? parseIp(spec.address) : undefined
+    if (ip?.ok === true) families.add(ip.value.family)
   }
+  return { uplinks: lines.map((line) => line.interface.name), families }
 }
 
 /** Other nodes take over first, then this one falls silent and says that it has ended; everything else is only tidied up. */

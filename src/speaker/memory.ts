@@ -17,7 +17,7 @@ export interface Stay {
  * named by their names.
  */
 export interface ClaimMemory {
-  /** Milliseconds since this vacancy of the claim was first asked about; another `vacancy` text starts anew. */
+  /** Milliseconds since this vacancy of the claim was first asked about; each `vacancy` text has its own time. */
   vacantForMs(claim: string, vacancy: string, nowMs: number): number
   /** electionOrder, computed once per claim while the list of nodes is the same array with the same weights: it hashes every name. */
   order(claim: string, nodes: readonly string[], address: string, weightOf: (node: string) => number): readonly string[]
@@ -35,7 +35,7 @@ export interface ClaimMemory {
 
 /** Creates an empty memory. */
 export function createClaimMemory(): ClaimMemory {
-  const vacancies = new Map<string, { readonly vacancy: string; readonly atMs: number }>()
+  const vacancies = new Map<string, Map<string, number>>()
   const owners = new Map<string, { readonly node: string; readonly epoch: number; readonly atMs: number }>()
   const stays = new Map<string, Stay>()
   const orders = createOrders()
@@ -47,10 +47,11 @@ export function createClaimMemory(): ClaimMemory {
     order: orders.of,
     settled,
     vacantForMs(claim, vacancy, nowMs) {
-      const known = vacancies.get(claim)
-      if (known?.vacancy === vacancy) return nowMs - known.atMs
-      vacancies.set(claim, { vacancy, atMs: nowMs })
-      return 0
+      const since = vacancies.get(claim) ?? new Map<string, number>()
+      vacancies.set(claim, since)
+      const atMs = since.get(vacancy) ?? nowMs
+      since.set(vacancy, atMs)
+      return nowMs - atMs
     },
     ownedSinceMs(claim, node, epoch, nowMs) {
       const known = owners.get(claim)

@@ -20,6 +20,7 @@ import { createClaimMemory } from './memory.ts'
 import { createOwnerships, type Ownerships } from './ownerships.ts'
 import { createPresence, type Presence } from './presence.ts'
 import { createReadiness, type Readiness } from './readiness.ts'
+import { createRegainedQuorum, type RegainedQuorum, WORDS_WITHIN_MS } from './regained-quorum.ts'
 import { createRoll, type Roll } from './roll.ts'
 import type { Speaker, SpeakerOptions } from './speaker.ts'
 import { claimOfKey, createWords } from './words.ts'
@@ -40,6 +41,7 @@ interface Parts {
   readonly ownerships: Ownerships
   readonly presence: Presence
   readonly roll: Roll
+  readonly quorum: RegainedQuorum
   readonly readiness: Readiness
   readonly plan: ClaimPlan
   readonly writer: ClaimWriter
@@ -104,6 +106,7 @@ function createParts(options: SpeakerOptions): Parts {
     }),
     presence: createPresence(self, membership),
     roll: createRoll(logger),
+    quorum: createRegainedQuorum(),
     readiness: createReadiness({ layer2, membership, cluster, isStarted: () => state.started, isLeaving: () => state.leaving }),
     plan: createClaimPlan({ layer2, knowledge, clock, logger, onAnswer: ask }),
     writer: createClaimWriter({
@@ -155,6 +158,7 @@ function factsNow(parts: Parts): SpeakerFacts {
     nodeAddress: nodeAddressOf(cluster.nodes.get(self)),
     cluster,
     host: host.facts(),
+    quorum: cluster.membership === undefined ? 'alone' : parts.quorum.at(quorumOf(cluster.membership), monotonicMs()),
     isBroken: parts.readiness.isBroken,
     rebalance: undefined,
     nowMs: monotonicMs(),
@@ -218,6 +222,7 @@ function membersChanged({ presence, roll, knowledge, timer }: Parts): void {
   // A speaker that was started again is not bound by what the process before it said.
   for (const [node, { incarnation }] of members) if (incarnation !== undefined) knowledge.words.reborn(node, incarnation)
   timer.run()
+  timer.within(WORDS_WITHIN_MS)
 }
 
 function heard(parts: Parts, node: string, words: readonly AddressWord[]): void {

@@ -27,8 +27,13 @@ export interface Words {
   present(claim: AddressClaimObject): Present | undefined
   /** This node's word. */
   own(claim: string): AddressWord | undefined
-  /** Replaces this node's word; undefined takes it back. `address` is the canonical text. */
-  say(claim: string, address: string, word: Omit<AddressWord, 'address'> | undefined): void
+  /** Replaces this node's word. `address` is the canonical text. */
+  say(claim: string, address: string, word: Omit<AddressWord, 'address'>): void
+  /**
+   * Takes this node's word back once the claim says what is right instead. Not before: whose word prevails now may be killed and start
+   * anew, and then the peers must not still hear what this node has forgotten.
+   */
+  yieldTo(claim: AddressClaimObject): void
   /** What the peers have to be told; undefined when they know it all. */
   change(): WordsChange | undefined
   /** The claim is gone: a later one of the same address begins anew. */
@@ -52,10 +57,16 @@ export function createWords(self: string): Words {
     say(claim, address, word) {
       if (isSameWord(own.get(claim), word)) return
       const ip = parseIp(address)
-      if (word === undefined || !ip.ok) return unsay(claim)
+      if (!ip.ok) return
       const { epoch, state, recorded } = word
       own.set(claim, { address: addressKey(ip.value), epoch, state, recorded })
       untold.add(claim)
+    },
+    yieldTo(claim) {
+      const { name } = claim.metadata
+      const mine = own.get(name)
+      const record = recordOf(claim)
+      if (mine !== undefined && record !== undefined && prevails(record, presentOf(self, mine), claim.spec.address)) unsay(name)
     },
     forget(claim) {
       heard.delete(claim)

@@ -6,7 +6,7 @@ import { type Decision, decideClaim, type Knowledge, lineOf, needsProbe, patchFo
 import { electionOrder } from '../../src/speaker/election.ts'
 import { addressKey } from '../../src/speaker/layer2/address-key.ts'
 import type { Layer2Line } from '../../src/speaker/layer2/table.ts'
-import type { Member, MembershipFacts } from '../../src/speaker/membership/facts.ts'
+import { type Member, type MembershipFacts, quorumOf } from '../../src/speaker/membership/facts.ts'
 import { createClaimMemory } from '../../src/speaker/memory.ts'
 import { createOwnerships } from '../../src/speaker/ownerships.ts'
 import { createWords, type WordsChange } from '../../src/speaker/words.ts'
@@ -68,6 +68,7 @@ const factsOf = (situation: Situation, nowMs = 0): SpeakerFacts => ({
     ...situation.cluster,
   }),
   host: hostFacts([{ ...ETH0, up: situation.down !== true }]),
+  quorum: quorumOf(heard(situation.alive ?? NODES)),
   isBroken: () => situation.broken ?? false,
   rebalance: situation.rebalance,
   nowMs,
@@ -133,7 +134,9 @@ t.test('whoever loses the compare-and-swap, or hears a higher epoch, is silent a
   const own = claimObject(ADDRESS, {}, ownedBy(SECOND, 4))
   t.match(decideClaim(own, facts, replaced).ownership, { kind: 'answer' })
   replaced.words.hear(THIRD, [{ address: KEY, epoch: 5, state: 'held', recorded: false }])
+  replaced.words.change()
   t.match(decideClaim(own, facts, replaced).ownership, { kind: 'silent', reason: 'owned-elsewhere' }, 'before the claim says so')
+  t.equal(replaced.words.change(), undefined, 'its word stands behind until the claim says what is right')
 })
 
 t.test('an owner that cannot go on says so at once, and the claim follows', async (t) => {
@@ -207,6 +210,24 @@ t.test('a move: the node that is named takes the address, once', async (t) => {
   t.match(decisionAtOnce(spread).ownership, { kind: 'take', departure: 'rebalanced' })
 })
 
+t.test("what was heard on the wire while the address was another node's says nothing", async (t) => {
+  const knowledge = knowledgeOf()
+  const mac = Uint8Array.of(2, 0, 0, 0, 0, 9)
+  const elsewhere = claimObject(ADDRESS, {}, ownedBy(SECOND, 4))
+  knowledge.conflicts.heard(ADDRESS, { mac, atMs: 0 }, true)
+  decideClaim(elsewhere, factsOf({ alive: NODES }), knowledge)
+  t.equal(knowledge.conflicts.challenged(ADDRESS, 0), false)
+})
+
+t.test('an address that its owner gave up, and that the first in the queue cannot serve, goes to the second', async (t) => {
+  const knowledge = knowledgeOf(SECOND)
+  const claim = claimObject(ADDRESS, {}, { history: [{ node: THIRD, epoch: 4, from: NOW, reason: 'InterfaceDown' }] })
+  const kinds = [0, 200, 400, 600, 800].map(
+    (ms) => decideClaim(claim, factsOf({ self: SECOND, alive: NODES }, ms), knowledge).ownership.kind,
+  )
+  t.same(kinds, ['silent', 'silent', 'silent', 'take', 'answer'], 'its wait is not begun anew by the report of the same look')
+})
+
 t.test('an interface without a raw socket carries nothing', async (t) => {
   t.match(decisionAfter(0, { broken: true }).ownership, { kind: 'silent', reason: 'no-raw-socket' })
 })
@@ -235,14 +256,14 @@ t.test('a foreign claim that lasts is a condition of the owner alone', async (t)
     { type: 'Announced' },
     { type: 'AddressConflict', reason: 'ForeignClaim', message: /02:00:00:00:00:09/ },
   ])
-  const other = { ...knowledgeOf(SECOND), conflicts: knowledge.conflicts }
-  t.equal(decideClaim(claim, factsOf({ self: SECOND, alive: NODES }, 2000), other).report, undefined)
   const cut = { ...knowledgeOf(), conflicts: knowledge.conflicts }
   t.match(
     decideClaim(claim, factsOf({ alive: [FIRST] }, 2000), cut).ownership,
     { kind: 'silent', reason: 'challenged' },
     'a minority yields',
   )
+  const other = { ...knowledgeOf(SECOND), conflicts: knowledge.conflicts }
+  t.equal(decideClaim(claim, factsOf({ self: SECOND, alive: NODES }, 2000), other).report, undefined)
 })
 
 t.test('an owner that answers on another interface now says so, and nothing else changes', async (t) => {
