@@ -1,4 +1,5 @@
 /** What people and controllers change: moves by hand, endpoints, interfaces, nodes, keys, and many addresses at once. */
+import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
 import { type AddressClaimObject, claimName } from '../../src/api/address-claim.ts'
 import { MOVE } from '../../src/api/claim-annotations.ts'
@@ -91,14 +92,15 @@ await t.test('500 addresses of one node move at once: each to one node, and none
   for (const address of sample) world.wire.probe(address, 50)
   await until('no burst of the beginning is left', async () => {
     await world.wire.mark()
-    await new Promise((resolve) => setTimeout(resolve, 1500))
+    await delay(1500)
     return (await world.wire.recordsOf(all)).every((records) => records.every(({ kind }) => kind !== 'announcement'))
   })
   await world.wire.mark()
+  await delay(300)
   const killedMs = world.kill('n1')
-  await new Promise((resolve) => setTimeout(resolve, KUBELET_RESTARTS_MS))
+  await delay(KUBELET_RESTARTS_MS)
   await world.restarted('n1')
-  await new Promise((resolve) => setTimeout(resolve, 2500))
+  await delay(2500)
   const seen = await world.wire.recordsOf(all)
   const told = seen.map((records) => records.filter(({ kind }) => kind === 'announcement'))
   const first = told.map(([one]) => (one === undefined ? Infinity : one.atMs - killedMs)).toSorted((a, b) => a - b)
