@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
 import { systemClock } from '../../../src/runtime/clock.ts'
 import { createLogger } from '../../../src/runtime/logger.ts'
+import { monotonicMs } from '../../../src/speaker/fence.ts'
 import { openLibc } from '../../../src/speaker/io/libc.ts'
 import { createLayer2Announcer, type Layer2Announcer } from '../../../src/speaker/layer2/announcer.ts'
 import type { Layer2Line } from '../../../src/speaker/layer2/table.ts'
@@ -81,15 +82,60 @@ if (refused !== undefined) {
   await t.test('a thread that dies is started again with the whole table', async (t) => {
     // No kernel gives such a MAC: serializing it throws inside the thread.
     announcer.announce([line(2), line(4, { interface: { ...lo, mac: new Uint8Array(3) } })])
-    await until('its end is known', () => announcer.health().problems.length > 0)
+    const probe = announcer.probe(line(9).address, lo, new AbortController().signal)
+    await t.rejects(probe, /^Error: the layer 2 thread ended: /)
     t.match(announcer.health().problems, [/^the layer 2 thread is not running: /])
+    t.notOk(announcer.health().serves)
     announcer.announce([line(2), line(5)])
+    let wasSettled = false
+    const settled = announcer.settled().then(() => {
+      wasSettled = true
+    })
+    // From the end of one thread to the first word of the next nothing is taken for granted.
+    const installed = announcer.counters.global('installed')
+    const early: unknown[] = []
+    for (; !wasSettled; await delay(1)) {
+      const health = announcer.health()
+      const isHonest = health.serves ? announcer.counters.global('installed') > installed : health.brokenInterfaces.has(lo.index)
+      if (!isHonest) early.push(health)
+    }
+    t.same(early, [])
+    await settled
     await until('the thread is back', () => gratuitous(announcer, 5) === 1)
     const { responses = 0 } = counters(announcer, 2) ?? {}
     ask(2)
     await until('an answer', () => counters(announcer, 2)?.responses === responses + 1)
     t.ok(logged.some((text) => /the layer 2 thread ended; starting it again/.test(text)))
     t.same(announcer.health(), { problems: [], serves: true, brokenInterfaces: new Set() })
+  })
+
+  await t.test('what was seen of an address is known, and forgotten with it', async (t) => {
+    announcer.announce([line(2)])
+    await announcer.settled()
+    ask(2)
+    const { responses = 0 } = counters(announcer, 2) ?? {}
+    await until('an answer', () => (counters(announcer, 2)?.responses ?? 0) >= responses)
+    const seen = announcer.observation(line(2).address)
+    t.same(seen?.lastAnswer?.toMac, ASKER)
+    t.ok((seen?.lastAnswer?.atMs ?? 0) > 0 && (seen?.lastAnswer?.atMs ?? 0) <= monotonicMs())
+    t.ok((seen?.lastAnnouncementMs ?? 0) <= monotonicMs())
+    t.equal(seen?.lastForeignClaim, undefined)
+    t.equal(announcer.observation(line(7).address), undefined)
+    announcer.announce([])
+    t.equal(announcer.observation(line(2).address), undefined)
+    announcer.announce([line(8)])
+    t.equal(announcer.observation(line(8).address)?.lastAnswer, undefined, 'a row that is used again is empty')
+    announcer.announce([line(2)])
+  })
+
+  await t.test('a probe that is aborted, before or after it began, rejects with the reason', async (t) => {
+    const reason = new Error('no longer needed')
+    await t.rejects(announcer.probe(line(9).address, lo, AbortSignal.abort(reason)), reason)
+    const controller = new AbortController()
+    const probe = announcer.probe(line(9).address, lo, controller.signal)
+    controller.abort(reason)
+    await t.rejects(probe, reason)
+    t.same((await announcer.probe(line(9).address, lo, new AbortController().signal)).takenBy, undefined)
   })
 
   await t.test('close is quick, for good and idempotent', async (t) => {
@@ -100,6 +146,8 @@ if (refused !== undefined) {
     announcer.announce([line(6)])
     await delay(50)
     t.match(announcer.health().problems, [/not running/])
+    await announcer.settled()
+    await t.rejects(announcer.probe(line(9).address, lo, new AbortController().signal), /closed/)
   })
 }
 
