@@ -40,11 +40,12 @@ export interface ReportFacts {
 export function speakerReport(facts: ReportFacts): SpeakerReport {
   const { self, version, membership, lines, wire, preflight } = facts
   const slots = new Map(wire?.slots() ?? [])
+  const texts = createTexts(facts)
   return {
     node: self,
     version,
     membership: membership === undefined ? undefined : membershipReport(membership, facts.nowMs),
-    addresses: lines.map((line) => addressReport(line, slots.get(line.text), facts)),
+    addresses: lines.map((line) => addressReport(line, slots.get(line.text), wire, texts)),
     preflight,
   }
 }
@@ -66,22 +67,47 @@ function membershipReport(facts: MembershipFacts, nowMs: number): MembershipRepo
   }
 }
 
+/** Texts of times and MACs. Ten thousand addresses share few of either, and making each anew would stop the main thread for long. */
+interface Texts {
+  /** Of a time of monotonicMs(), to the second. */
+  at(ms: number): string
+  mac(bytes: Uint8Array): string
+}
+
+function createTexts({ nowMs, wallMs }: Pick<ReportFacts, 'nowMs' | 'wallMs'>): Texts {
+  const times = new Map<number, string>()
+  const macs = new Map<number, string>()
+  return {
+    at(ms) {
+      const second = Math.floor((wallMs - (nowMs - ms)) / 1000)
+      const text = times.get(second) ?? `${new Date(second * 1000).toISOString().slice(0, -5)}Z`
+      times.set(second, text)
+      return text
+    },
+    mac(bytes) {
+      const key = bytes.reduce((number, byte) => number * 256 + byte, 0)
+      const text = macs.get(key) ?? formatMac(bytes)
+      macs.set(key, text)
+      return text
+    },
+  }
+}
+
 const NO_FRAMES = { requests: 0, responses: 0 }
 
-function addressReport(line: ReportedLine, slot: number | undefined, { wire, nowMs, wallMs }: ReportFacts): AddressReport {
+function addressReport(line: ReportedLine, slot: number | undefined, wire: ReportedWire | undefined, { at, mac }: Texts): AddressReport {
   const { requests, responses } = slot === undefined ? NO_FRAMES : (wire?.counters.ofAddress(slot) ?? NO_FRAMES)
   const { lastAnswer, lastAnnouncementMs, lastForeignClaim: foreign } = wire?.observation(line.address) ?? {}
-  const at = (ms: number): string => new Date(wallMs - (nowMs - ms)).toISOString()
   return {
     address: line.text,
     interface: line.interface.name,
-    mac: formatMac(line.interface.mac),
+    mac: mac(line.interface.mac),
     epoch: line.epoch,
     recorded: line.recorded,
     requests,
     answers: responses,
-    ...(lastAnswer !== undefined && { lastAnswer: { to: formatMac(lastAnswer.toMac), at: at(lastAnswer.atMs) } }),
+    ...(lastAnswer !== undefined && { lastAnswer: { to: mac(lastAnswer.toMac), at: at(lastAnswer.atMs) } }),
     ...(lastAnnouncementMs !== undefined && { lastAnnouncement: at(lastAnnouncementMs) }),
-    ...(foreign !== undefined && { foreignClaims: { count: foreign.count, mac: formatMac(foreign.mac), at: at(foreign.atMs) } }),
+    ...(foreign !== undefined && { foreignClaims: { count: foreign.count, mac: mac(foreign.mac), at: at(foreign.atMs) } }),
   }
 }

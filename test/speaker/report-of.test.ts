@@ -90,9 +90,9 @@ t.test('addresses with what was seen of them, in the time of the clock on the wa
       recorded: true,
       requests: 10,
       answers: 9,
-      lastAnswer: { to: '02:00:00:00:00:07', at: '2026-11-21T11:59:58.500Z' },
-      lastAnnouncement: '2026-11-21T11:59:00.000Z',
-      foreignClaims: { count: 4, mac: '02:00:00:00:00:09', at: '2026-11-21T11:59:59.999Z' },
+      lastAnswer: { to: '02:00:00:00:00:07', at: '2026-11-21T11:59:58Z' },
+      lastAnnouncement: '2026-11-21T11:59:00Z',
+      foreignClaims: { count: 4, mac: '02:00:00:00:00:09', at: '2026-11-21T11:59:59Z' },
     },
     { address: '2001:db8::1', interface: 'eth0', mac: '02:00:00:00:00:01', epoch: 0, recorded: true, requests: 20, answers: 18 },
   ])
