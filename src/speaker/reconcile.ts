@@ -28,6 +28,9 @@ import { claimOfKey, createWords } from './words.ts'
 /** How often the state of the layer 2 thread is looked at. */
 const OBSERVE_EVERY_MS = 500
 
+const FEW_LINES = 200
+const GATHER_MS = 10
+
 interface State {
   started: boolean
   leaving: boolean
@@ -48,6 +51,8 @@ interface Parts {
   readonly chronicle: Chronicle
   readonly counts: SpeakerMetrics
   readonly timer: LookTimer
+  /** Claims that were written, and not looked at since. */
+  readonly recorded: Set<string>
 }
 
 /** Creates the loop. It does nothing before start(). */
@@ -120,6 +125,7 @@ function createParts(options: SpeakerOptions): Parts {
     }),
     chronicle: createChronicle({ self, journal: createJournal(logger), counts, events }),
     timer: createLookTimer(clock, () => lookAtAll(parts)),
+    recorded: new Set(),
   }
   return parts
 }
@@ -201,7 +207,20 @@ function written(parts: Parts, claim: AddressClaimObject, { decision, patch }: P
     const word = words.own(name)
     if (word?.state === 'released') words.say(name, address, { ...word, recorded: true })
   }
-  lookAt(parts, [name])
+  lookAtRecorded(parts, name)
+}
+
+/** The whole set of lines goes to the announcer: with very many of them not once for each write. */
+function lookAtRecorded(parts: Parts, name: string): void {
+  const { options, ownerships, recorded } = parts
+  const gather = (): void => {
+    const names = [...recorded]
+    recorded.clear()
+    if (!parts.state.closed) lookAt(parts, names)
+  }
+  recorded.add(name)
+  if (ownerships.lines.size <= FEW_LINES) gather()
+  else if (recorded.size === 1) options.clock.setTimer(GATHER_MS, gather)
 }
 
 function removed({ ownerships, knowledge, writer, plan, chronicle, timer }: Parts, claim: AddressClaimObject): void {

@@ -1,0 +1,66 @@
+import t from 'tap'
+import { createLookTimer } from '../../src/speaker/look-timer.ts'
+import { createManualClock } from '../support/manual-clock.ts'
+
+function timing(takesMs = 0, againMs?: number) {
+  const manual = createManualClock()
+  let tookMs = 0
+  const clock = { ...manual, monotonicMs: () => manual.monotonicMs() + tookMs }
+  const looks: number[] = []
+  const timer = createLookTimer(clock, () => {
+    looks.push(clock.monotonicMs())
+    tookMs += takesMs
+    return againMs
+  })
+  return { timer, looks, pass: clock.advance }
+}
+
+t.test('nothing before the start; then changes that come together are looked at together', async (t) => {
+  const { timer, looks, pass } = timing()
+  timer.soon()
+  timer.run()
+  await pass(100)
+  t.same(looks, [])
+  timer.start()
+  t.equal(looks.length, 1)
+  timer.soon()
+  timer.soon()
+  await pass(4)
+  t.equal(looks.length, 1)
+  await pass(1)
+  t.equal(looks.length, 2)
+  timer.run()
+  t.equal(looks.length, 3, 'at once')
+  await pass(9000)
+  t.equal(looks.length, 3)
+  await pass(1001)
+  t.equal(looks.length, 4, 'a lost wake-up does not last')
+  timer.close()
+  timer.run()
+  timer.soon()
+  await pass(20_000)
+  t.equal(looks.length, 4)
+})
+
+t.test('the earliest reason to look counts', async (t) => {
+  const { timer, looks, pass } = timing(0, 2000)
+  timer.start()
+  timer.within(3000)
+  timer.within(500)
+  await pass(500)
+  t.equal(looks.length, 2)
+  await pass(1999)
+  t.equal(looks.length, 2)
+  await pass(1)
+  t.equal(looks.length, 3)
+})
+
+t.test('a look that takes long rests longer', async (t) => {
+  const { timer, looks, pass } = timing(20)
+  timer.start()
+  timer.soon()
+  await pass(79)
+  t.equal(looks.length, 1)
+  await pass(1)
+  t.equal(looks.length, 2)
+})
