@@ -3,7 +3,7 @@ import t from 'tap'
 import type { AddressClaimObject } from '../../src/api/address-claim.ts'
 import { formatMove, MOVE } from '../../src/api/claim-annotations.ts'
 import type { KubernetesObject } from '../../src/api/core-objects.ts'
-import { auditOwners, checkDisputes } from '../../src/cli/doctor/check-owners.ts'
+import { auditOwners, checkDisputes, gathered } from '../../src/cli/doctor/check-owners.ts'
 import { auditMembership, checkKernels, checkReports } from '../../src/cli/doctor/check-speakers.ts'
 import type { Finding } from '../../src/cli/doctor/finding.ts'
 import { isReport, readSpeakers, type Speakers } from '../../src/cli/speakers/speakers.ts'
@@ -145,6 +145,11 @@ t.test('membership', async (t) => {
       [/^WARN n1 hears 1 of 2 speakers.*only while it reaches the API server/, /^WARN n2 is not heard by n1/],
     ],
     [
+      'another key',
+      [report('n1', ['n1', 'n2'], { membership: side('one-of-two', n1, member('n2', 'never-heard')) }), report('n2', ['n2'])],
+      [/^WARN n1 hears 1 of 2/, 'FAIL n2 runs, and has never been heard by n1'],
+    ],
+    [
       'one cannot answer',
       [report('n1', NODES, { membership: side('majority', n1, n2, member('n3', undefined, false)) })],
       ['WARN n3 says that it cannot answer on the wire now'],
@@ -177,26 +182,44 @@ t.test('owners: who answers, against who is recorded', async (t) => {
       'two',
       [held('10.0.0.2', 'n1')],
       [answers('n1', answered('10.0.0.2', 3)), answers('n2', answered('10.0.0.2', 4))],
-      ['FAIL 10.0.0.2 is answered by n1 (epoch 3) and n2 (epoch 4)'],
+      ['FAIL 10.0.0.2: answered by n1 (epoch 3) and n2 (epoch 4)'],
     ],
     [
       'another one',
       [held('10.0.0.2', 'n1')],
       [answers('n2', answered('10.0.0.2', 4))],
-      ['FAIL 10.0.0.2 is answered by n2 and recorded for n1'],
+      ['FAIL 10.0.0.2: answered by n2 and recorded for n1'],
     ],
     [
       'nobody is recorded',
       [held('10.0.0.2', undefined)],
       [answers('n2', answered('10.0.0.2', 4))],
-      ['FAIL 10.0.0.2 is answered by n2 and recorded for nobody'],
+      ['FAIL 10.0.0.2: answered by n2 and recorded for nobody'],
     ],
-    ['the owner is silent', [held('fd00::2', 'n1')], [answers('n1')], ['FAIL fd00::2 is recorded for n1, which does not answer for it']],
+    ['the owner is silent', [held('fd00::2', 'n1')], [answers('n1')], ['FAIL fd00::2: recorded for n1, which does not answer for it']],
     ['the owner could not be asked', [held('10.0.0.2', 'n1')], [answers('n2')], []],
     ['nobody owns it', [held('10.0.0.2', undefined)], [answers('n1')], []],
-    ['nobody holds it', [], [answers('n1', answered('10.0.0.9'))], ['FAIL 10.0.0.9 is answered by n1, and nobody holds it']],
+    ['nobody holds it', [], [answers('n1', answered('10.0.0.9'))], ['FAIL 10.0.0.9: answered by n1, and nobody holds it']],
   ]
   for (const [name, claims, reports, want] of table) t.same(told(auditOwners(claims, speakersOf(reports))), want, name)
+})
+
+t.test('many addresses of one trouble are one line', async (t) => {
+  const addresses = Array.from({ length: 9 }, (_, at) => `10.0.0.${at}`)
+  const found = auditOwners(
+    addresses.map((address) => held(address, address === '10.0.0.8' ? 'n2' : 'n1')),
+    speakersOf([answers('n1'), answers('n2')]),
+  )
+  t.equal(found.length, 9)
+  t.same(told(gathered(found)), [
+    'FAIL 10.0.0.0, 10.0.0.1, 10.0.0.2, 10.0.0.3, 10.0.0.4 and 3 more: recorded for n1, which does not answer for it',
+    'FAIL 10.0.0.8: recorded for n2, which does not answer for it',
+  ])
+  const seen = (address: string, at: string) => answered(address, 3, { foreignClaims: { mac: '02:00:00:00:00:99', at, count: 2 } })
+  const both = answers('n1', seen('10.0.0.0', '2026-11-21T00:00:30Z'), seen('10.0.0.1', '2026-11-21T00:00:50Z'))
+  t.same(told(checkDisputes([], speakersOf([both]), NOW_MS)), [
+    'WARN 02:00:00:00:00:99 said that it has 10.0.0.0, 10.0.0.1, 4 times, last 10s ago; seen by n1',
+  ])
 })
 
 t.test('disputes: other hosts, and moves that do not come about', async (t) => {
@@ -218,7 +241,7 @@ t.test('disputes: other hosts, and moves that do not come about', async (t) => {
     ...own,
     metadata: { ...own.metadata, annotations: { [MOVE]: formatMove({ node, epoch }) } },
   })
-  t.same(tell([wished('n2', 3)]), ['WARN 10.0.0.2 shall move from n1 to n2, and has not yet'])
+  t.same(tell([wished('n2', 3)]), ['WARN 10.0.0.2: shall move from n1 to n2, and has not yet'])
   t.same(tell([wished('n2', 2)]), [], 'of a former owner')
   t.same(tell([wished('n1', 3)]), [], 'it is there')
 })
@@ -248,7 +271,7 @@ t.test('the doctor looks twice at what may be of a moment, and prints the rest',
   }
   const wrong = [answers('n1'), answers('n2', answered('10.0.0.2', 4)), n3] as readonly SpeakerReport[]
   const lasting = await examine(pagesOf(wrong))
-  t.match(lasting.out, /^FAIL {2}owners +10\.0\.0\.2 is answered by n2 and recorded for n1\n +-> the record follows/m)
+  t.match(lasting.out, /^FAIL {2}owners +10\.0\.0\.2: answered by n2 and recorded for n1\n +-> the record follows/m)
   t.equal(lasting.waitedMs, well.waitedMs + 3000)
 
   const pages: Record<string, unknown> = pagesOf(wrong)

@@ -85,9 +85,10 @@ function deafness(speakers: Speakers): readonly Finding[] {
     const idle = views.some(({ member }) => member.alive && !member.serving)
     if (deaf.length > 0) {
       const by = someOf(deaf.map((view) => view.by))
+      const isHeard = deaf.every(({ member }) => member.fault === 'never-heard') ? 'has never been heard' : 'is not heard'
       return running.has(node)
-        ? [fail('membership', `${node} runs, and is not heard by ${by}`, OPEN_PORT)]
-        : [warn('membership', `${node} is not heard by ${by}, and does not answer here either`, `look at node ${node} and its speaker Pod`)]
+        ? [fail('membership', `${node} runs, and ${isHeard} by ${by}`, OPEN_PORT)]
+        : [warn('membership', `${node} ${isHeard} by ${by}, and does not answer here either`, `look at node ${node} and its speaker Pod`)]
     }
     return idle
       ? [warn('membership', `${node} says that it cannot answer on the wire now`, `see the log and /readyz of the speaker on ${node}`)]

@@ -5,7 +5,7 @@ import { checkDefinitions, checkRights, checkVersion } from '../doctor/check-api
 import { checkLeader, checkWebhooks, checkWorkloads, looksStale } from '../doctor/check-components.ts'
 import { auditLedger } from '../doctor/check-ledger.ts'
 import { checkKubeProxy, checkSettings } from '../doctor/check-network.ts'
-import { auditOwners, checkDisputes, ownersAreFine } from '../doctor/check-owners.ts'
+import { auditOwners, checkDisputes, gathered, ownersAreFine } from '../doctor/check-owners.ts'
 import { checkPools, checkServices } from '../doctor/check-pools.ts'
 import { auditMembership, checkKernels, checkReports, membershipIsFine } from '../doctor/check-speakers.ts'
 import { type DoctorFacts, readDoctorFacts, readLeaseAgain } from '../doctor/facts.ts'
@@ -58,8 +58,9 @@ async function examineSpeakers(cluster: ClusterReader, facts: DoctorFacts): Prom
     return [...second.membership, ...second.owners]
   })
   const disputes = claims === undefined ? [] : checkDisputes(claims, speakers, nowMs)
-  const membership = found.filter((finding) => first.membership.includes(finding))
-  const owners = [...found.filter((finding) => first.owners.includes(finding)), ...disputes]
+  const lasting = new Set(found)
+  const membership = first.membership.filter((finding) => lasting.has(finding))
+  const owners = [...gathered(first.owners.filter((finding) => lasting.has(finding))), ...disputes]
   return [
     ...checkReports(speakers, namespace),
     ...checkKernels(speakers),
