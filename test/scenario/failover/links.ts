@@ -23,8 +23,12 @@ export interface Links {
   mend(): Promise<void>
   /** The cable over which a node reaches the API server. */
   api(node: string, state: 'up' | 'down'): Promise<void>
-  /** All that a node says arrives so many milliseconds later; 0 takes the delay away. */
-  delay(node: string, ms: number): Promise<void>
+  /** Puts a relay into the cable of a node, which delays nothing yet: the cable is out for a moment. */
+  relay(node: string): Promise<void>
+  /** All that the node says arrives so many milliseconds later from now on. There must be a relay. */
+  delay(node: string, ms: number): void
+  /** Joins the cables again. */
+  unrelay(): Promise<void>
   close(): Promise<void>
 }
 
@@ -49,28 +53,28 @@ export async function createLinks(cluster: Cluster): Promise<Links> {
     const table = ['table bridge faults', 'delete table bridge faults', 'table bridge faults {', 'chain forward {', ...chain, '}', '}']
     await inBridge(['nft', '-f', '-'], `${table.join('\n')}\n`)
   }
-  const endRelay = async (node: string) => {
-    await relays.get(node)?.stop('SIGKILL')
-    if (!relays.delete(node)) return
-    await inBridge(['ip', 'link', 'del', `d-${node}`])
-    await inBridge(['ip', 'link', 'set', node, 'master', 'br0'])
-  }
   return {
     drop,
     mend: () => drop(),
     async api(node, state) {
       await must('cable', [...cluster.controlPlane.enter, 'ip', 'link', 'set', `m-${node}`, state])
     },
-    async delay(node, ms) {
-      await endRelay(node)
-      if (ms === 0) return
+    async relay(node) {
       const near = `d-${node}`
       await inBridge(['ip', '-batch', '-'], `link add ${near} type veth peer name e-${node}\nlink set ${near} up\nlink set e-${node} up\n`)
-      await inBridge(['ip', 'link', 'set', node, 'nomaster'])
-      await inBridge(['ip', 'link', 'set', `e-${node}`, 'master', 'br0'])
-      const relay = startLines<{ ready?: boolean }>([...bridge, process.execPath, RELAY, node, near, String(ms)], 'stdout')
+      const relay = startLines<{ ready?: boolean }>([...bridge, process.execPath, RELAY, node, near], 'stdout')
       relays.set(node, relay)
       await relay.next('ready', ({ ready }) => ready === true)
+      await inBridge(['ip', '-batch', '-'], `link set ${node} nomaster\nlink set e-${node} master br0\n`)
+    },
+    delay: (node, ms) => void relays.get(node)?.child.stdin?.write(`${ms}\n`),
+    async unrelay() {
+      for (const [node, relay] of relays) {
+        await relay.stop('SIGKILL')
+        await inBridge(['ip', 'link', 'del', `d-${node}`])
+        await inBridge(['ip', 'link', 'set', node, 'master', 'br0'])
+      }
+      relays.clear()
     },
     async close() {
       for (const relay of relays.values()) await relay.stop('SIGKILL')

@@ -1,8 +1,10 @@
 /**
  * Joins two interfaces of the namespace that it runs in: frames of the first come out of the second so many milliseconds later, those of
- * the second out of the first at once. Only root's tools are needed, and no module of the kernel (netem is missing in many).
- * Usage: node relay-child.ts INTERFACE INTERFACE MILLISECONDS
+ * the second out of the first at once. How many is said on standard input, one number a line; none at first. No module of the kernel is
+ * needed (netem is missing in many).
+ * Usage: node relay-child.ts INTERFACE INTERFACE
  */
+import { createInterface } from 'node:readline'
 import koffi from 'koffi'
 import { interfacesOf } from '../../../src/speaker/host.ts'
 import { openLibc, SystemCallError } from '../../../src/speaker/io/libc.ts'
@@ -14,8 +16,8 @@ const PACKET_VNET_HDR = 15
 const PACKET_IGNORE_OUTGOING = 23
 const ONE = new Uint8Array(Int32Array.of(1).buffer)
 
-const [first = '', second = '', delayText = '0'] = process.argv.slice(2)
-const delayMs = Number(delayText)
+const [first = '', second = ''] = process.argv.slice(2)
+let delayMs = 0
 const libc = openLibc()
 const netlink = openNetlink(libc)
 const links = interfacesOf(netlink.ask({ kind: 'get-links' }))
@@ -67,5 +69,7 @@ process.stdin.on('end', () => {
   for (const handle of handles) handle.close()
   process.exit(0)
 })
-process.stdin.resume()
+createInterface({ input: process.stdin }).on('line', (line) => {
+  delayMs = Number(line)
+})
 process.stdout.write('{"ready":true}\n')

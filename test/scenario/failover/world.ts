@@ -149,9 +149,9 @@ function createPairs(cluster: Cluster): FailoverWorld['pair'] {
 
 async function recover({ cluster }: SpeakerWorld, links: Links, verbs: ReturnType<typeof createSpeakers>['verbs']): Promise<void> {
   await links.mend()
+  await links.unrelay()
   for (const { name, setCable } of cluster.nodes) {
     await links.api(name, 'up')
-    await links.delay(name, 0)
     await setCable('up')
     const { child } = verbs.speaker(name)
     child.kill('SIGCONT')
