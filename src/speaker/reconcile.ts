@@ -265,12 +265,12 @@ async function leave(parts: Parts, limitMs: number): Promise<void> {
   if (left.length > 0) logger.warn('addresses are still owned by this node; leaving all the same', { count: left.length })
 }
 
-/** Whatever the others took while this process was paused is off the wire before answers are permitted again. */
+/** Whatever the others took while this process was paused is off the wire before answers are permitted again. The first is the start. */
 async function resumed({ options: { layer2, membership, logger }, timer }: Parts, pause: number): Promise<void> {
   timer.run()
   await layer2?.settled()
   membership?.reconciled(pause)
-  logger.warn('this process was paused; it goes on with what the other speakers say', { pause })
+  if (pause > 1) logger.warn('this process was paused, or heard nobody; it goes on by what the other speakers say', { pause })
 }
 
 /** A majority goes on and says once more whose the address is: whoever claims it may be a speaker that has missed it. */

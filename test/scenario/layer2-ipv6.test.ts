@@ -225,16 +225,22 @@ await t.test("another node takes over: a client's kernel changes its entry witho
   t.match((await world.read(VIP)).status?.owner, { node: next, epoch: 2 }, 'its return moves nothing')
 })
 
-await t.test('the card goes down and up, and loses its IPv6 addresses: nothing moves, and the neighbours are told again', async (t) => {
-  const { node = '', epoch } = (await world.read(VIP)).status?.owner ?? {}
-  const told = client.unsolicited(VIP).length
-  await cluster.node(node).exec(['sh', '-c', 'ip link set eth0 down; ip link set eth0 up'])
-  await answeredBy(VIP, node)
-  t.match((await world.read(VIP)).status?.owner, { node, epoch })
-  t.ok(client.unsolicited(VIP).length > told)
-  t.ok((await groupsOf(node)).includes('ff02::1:ff00:240'), 'the group is joined again')
-  await joinNetworks(cluster.node(node))
-})
+await t.test(
+  'the card of the owner goes down and up, and loses its IPv6 addresses: one node answers, and the neighbours are told',
+  async (t) => {
+    const { node = '' } = (await world.read(VIP)).status?.owner ?? {}
+    const told = client.unsolicited(VIP).length
+    await cluster.node(node).exec(['sh', '-c', 'ip link set eth0 down; ip link set eth0 up'])
+    // Its kernel has forgotten every neighbour and asks once a second: the others may well have taken over before they hear it again.
+    await delay(2500)
+    const { node: owner = '' } = (await world.read(VIP)).status?.owner ?? {}
+    await answeredBy(VIP, owner)
+    t.ok(client.unsolicited(VIP).length > told)
+    for (const name of NODES)
+      t.equal((await groupsOf(name)).includes('ff02::1:ff00:240'), name === owner, `${name}: the owner alone is in the group`)
+    await joinNetworks(cluster.node(node))
+  },
+)
 
 await t.test('an address that a node has itself is left to its kernel', async (t) => {
   const { node = '' } = (await world.read(VIP)).status?.owner ?? {}
