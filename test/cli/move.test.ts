@@ -145,6 +145,27 @@ t.test('what does not come about is said, and the wish does not stay', async (t)
   t.match(dropped, { code: 1, out: /not moved: n1 gave it up and nobody has taken it yet/ })
 })
 
+t.test('an API server that goes away meanwhile, and a claim that does', async (t) => {
+  const cluster = fakeCluster({ objects: world(owned), pages, afterwards: speakers(4) })
+  let looks = 0
+  const away = new ApiError('GET /x: no answer', { status: 0, reason: 'Timeout' })
+  const flaky = {
+    ...cluster,
+    find: async <T>(...[resource, ref]: Parameters<typeof cluster.find>): Promise<T | undefined> => {
+      if (resource.kind === 'AddressClaim' && ++looks > 1 && looks < 5) throw away
+      return cluster.find<T>(resource, ref)
+    },
+  }
+  t.match(await runVerb(move, ['10.0.0.2', '--to', 'n2'], flaky), { code: 0 }, 'it is waited for')
+  looks = 0
+  const released = {
+    ...fakeCluster({ objects: world(owned), pages }),
+    find: async <T>(...[resource, ref]: Parameters<typeof cluster.find>): Promise<T | undefined> =>
+      resource.kind === 'AddressClaim' && ++looks > 1 ? undefined : cluster.find<T>(resource, ref),
+  }
+  t.match(await runVerb(move, ['10.0.0.2', '--to', 'n2'], released), { code: 1, out: /not moved: its Service released it meanwhile/ })
+})
+
 t.test('a claim that changes meanwhile is looked at again', async (t) => {
   let clashes = 2
   const cluster = fakeCluster({ objects: world(owned), pages, afterwards: speakers(0) })
