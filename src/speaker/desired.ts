@@ -24,7 +24,7 @@ import type { Layer2Line } from './layer2/table.ts'
 import type { Quorum } from './membership/facts.ts'
 import type { ClaimMemory } from './memory.ts'
 import { type Contest, decideOwnership, type Hearing, type Ownership } from './ownership.ts'
-import { isReporter, reportOf } from './report.ts'
+import { isReporter, reportOf, reportVacancy } from './report.ts'
 import type { Inability } from './silence.ts'
 import type { Words } from './words.ts'
 
@@ -191,8 +191,8 @@ function silenceReport(
 ): Report | undefined {
   const { self, cluster, leaving, nowMs } = facts
   if (leaving || ownership.kind !== 'silent' || ownership.reason === 'owned-elsewhere') return undefined
-  const unownedForMs = claim.status?.owner === undefined ? memory.vacantForMs(claim.metadata.name, 'unowned', nowMs) : 0
-  const report = reportOf(claim, ownership, electorate, cluster, unownedForMs)
+  const vacantForMs = memory.vacantForMs(claim.metadata.name, reportVacancy(claim), nowMs)
+  const report = reportOf(claim, ownership, electorate, cluster, vacantForMs)
   // The election of the reporter hashes every node's name: not for a claim that says it already.
   if (report === undefined || reportPatch(claim, report, '') === undefined) return undefined
   return isReporter(self, claim.spec.address, cluster) ? report : undefined

@@ -1,4 +1,4 @@
-import type { Eligibility } from '../policy/eligibility.ts'
+import type { Eligibility, Ineligibility } from '../policy/eligibility.ts'
 import type { Result } from '../result.ts'
 import type { Ability } from './ability.ts'
 import type { Present } from './assertion.ts'
@@ -74,7 +74,7 @@ export type Ownership =
 /**
  * Reasons for which an owner stops although nobody takes over: the administrator's word, or no endpoint anywhere to send traffic to.
  */
-const ENDS_WITHOUT_SUCCESSOR: ReadonlySet<string> = new Set([
+const ENDS_WITHOUT_SUCCESSOR: ReadonlySet<Ineligibility> = new Set([
   'node-excluded',
   'node-not-selected',
   'node-out-of-service',
@@ -89,6 +89,8 @@ const MAY_PASS: ReadonlySet<Inability> = new Set([
   'interface-without-ipv6',
   'no-raw-socket',
   'no-route',
+  // DHCP and networkd take an address off a link for a moment.
+  'subnet-missing',
 ])
 /** How long an owner's link may be away before it gives its addresses up: longer where that costs a write and others wait for the API. */
 export const FLAP_MS = { membership: 200, readiness: 2000 } as const
@@ -97,9 +99,9 @@ export const FLAP_MS = { membership: 200, readiness: 2000 } as const
 export const UNHEARD_MS = 5000
 
 /** What membership alone says against a node. Everything else is the API server's word, a witness of its own. */
-const HEARSAY: ReadonlySet<string> = new Set(['speaker-silent'])
+const HEARSAY: ReadonlySet<Ineligibility> = new Set(['speaker-silent'])
 /** Speakers that only start. For an address that nobody ever had they keep their place. */
-const STARTING: ReadonlySet<string> = new Set(['speaker-not-ready', 'speaker-not-serving', 'speaker-silent'])
+const STARTING: ReadonlySet<Ineligibility> = new Set(['speaker-not-ready', 'speaker-not-serving', 'speaker-silent'])
 
 /**
  * Decides this node's part. The rule in one sentence: whoever has the highest epoch answers; an owner stays while it is eligible;

@@ -1,5 +1,5 @@
 import type { AddressClaimObject } from '../api/address-claim.ts'
-import { explainIneligibility } from '../policy/eligibility.ts'
+import { explainIneligibility, type Ineligibility } from '../policy/eligibility.ts'
 import type { Report } from './claim-status.ts'
 import { electionOrder, PATIENCE_STEP_MS, patienceMs } from './election.ts'
 import { type ClusterFacts, type Electorate, reporters } from './facts.ts'
@@ -11,9 +11,19 @@ const SAME_EVERYWHERE: ReadonlySet<Silence> = new Set(['bad-claim'])
 /** A message names this many nodes, and counts the others. */
 const NODES_NAMED = 5
 
+/** The API server's word that whoever is recorded can hardly answer. */
+const GONE: ReadonlySet<Ineligibility> = new Set(['node-unknown', 'no-speaker'])
+/** The same of a node whose speaker is not heard either. */
+const GONE_UNHEARD: ReadonlySet<Ineligibility> = new Set([...GONE, 'node-not-ready', 'node-deleting', 'node-out-of-service'])
+
+/** What reportOf has to know the age of: that nobody owns the address, or that this very owner does not serve it. */
+export function reportVacancy({ status }: Pick<AddressClaimObject, 'status'>): string {
+  return status?.owner === undefined ? 'unowned' : `gone/${status.owner.node}/${status.owner.epoch}`
+}
+
 /**
- * What must be written about a claim that nobody announces, or undefined. `vacantForMs` is how long this node has seen it so. Every node
- * gives the same answer; `isReporter` picks the one that writes it.
+ * What must be written about a claim that nobody announces, or undefined. `vacantForMs` is how long this node has seen it so (by the name
+ * that reportVacancy gives it). Every node gives the same answer; `isReporter` picks the one that writes it.
  */
 export function reportOf(
   claim: AddressClaimObject,
@@ -28,15 +38,37 @@ export function reportOf(
     const message = `protocol ${claim.spec.protocol}: ${explainSilence(reason)}; the address is held and will be announced when it is`
     return { type: 'ProtocolNotServed', status: 'True', reason: conditionReason(reason), message }
   }
-  if (claim.status?.owner !== undefined) return undefined
+  const owner = claim.status?.owner
   const unannounced = (reason: string, message: string): Report => ({ type: 'Announced', status: 'False', reason, message })
-  if (SAME_EVERYWHERE.has(reason)) return unannounced(conditionReason(reason), explainSilence(reason))
-  if (!electorate.complete) return undefined
+  if (owner === undefined && SAME_EVERYWHERE.has(reason)) return unannounced(conditionReason(reason), explainSilence(reason))
+  if (!electorate.complete || reason === 'membership-unsettled') return undefined
   const eligible = [...facts.nodes.keys()].filter((node) => electorate.eligibility(node).eligible)
+  const isLong = vacantForMs > patienceMs(eligible.length, 'ffff', stepOf(facts))
+  if (owner !== undefined) return isLong ? lostReport(owner.node, reason, eligible.length, electorate, facts) : undefined
   if (eligible.length === 0) return unannounced('NoEligibleNode', nobodyText(facts, electorate))
-  if (vacantForMs <= patienceMs(eligible.length, 'ffff', stepOf(facts))) return undefined
-  return unannounced('NobodyAnswers', `${eligible.length} nodes may answer and none did; on one of them: ${explainSilence(reason)}`)
+  if (!isLong) return undefined
+  return unannounced('NobodyAnswers', noneDidText(eligible.length, reason))
 }
+
+/**
+ * The recorded owner is gone and nobody took over: too few speakers are heard, or no node may. Unknown, since that node may be well where
+ * nobody here can hear it; an owner that answers says so again.
+ */
+function lostReport(owner: string, silence: Silence, eligible: number, electorate: Electorate, facts: ClusterFacts): Report | undefined {
+  const standing = electorate.eligibility(owner)
+  const { membership } = facts
+  if (standing.eligible || membership?.members.get(owner)?.alive === true) return undefined
+  const gone = membership === undefined ? GONE : GONE_UNHEARD
+  if (!gone.has(standing.reason)) return undefined
+  const why = eligible === 0 ? nobodyText(facts, electorate) : noneDidText(eligible, silence)
+  const message = `node ${owner} has the address and is gone (${explainIneligibility(standing.reason)}); nobody took over: ${why}`
+  return { type: 'Announced', status: 'Unknown', reason: eligible === 0 ? 'NoEligibleNode' : conditionReason(silence), message }
+}
+
+const noneDidText = (count: number, silence: Silence): string =>
+  count === 1
+    ? `one node may answer and does not: ${explainSilence(silence)}`
+    : `${count} nodes may answer and none did; on one of them: ${explainSilence(silence)}`
 
 const stepOf = ({ membership }: ClusterFacts): number => PATIENCE_STEP_MS[membership === undefined ? 'readiness' : 'membership']
 

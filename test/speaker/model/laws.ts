@@ -129,12 +129,15 @@ export function wrongAtRest(world: World, rules: Rules): string | undefined {
 
 /**
  * A node of a majority that may answer and knows all that its side knows. What a node has read in the claim it does not pass on: where one
- * node alone sees the API server and cannot serve, the others may wait for an owner that it knows to be gone.
+ * node alone sees the API server and cannot serve, the others may wait for an owner that it knows to be gone. Nor does an owner know that it
+ * is one whose write went through while its answer, and then the API server, were lost to it; that lasts until the node is not Ready.
  */
 function whoShould(world: World, side: readonly number[], rules: Rules): number | undefined {
   const believed = new Map(side.map((at) => [at, believes(world, at, rules)]))
   const known = [...believed.values()].reduce((best, present) => rules.merge(best, present, ADDRESS), undefined)
   const knows = (at: number): boolean => JSON.stringify(inOrder(believed.get(at))) === JSON.stringify(inOrder(known))
+  const owner = side.find((at) => known?.state === 'held' && known.node === nameOf(at))
+  if (owner !== undefined && world.api[owner] === false && !knows(owner)) return undefined
   return side.find((at) => isFit(world, at) && knows(at) && (known !== undefined || world.api[at] === true))
 }
 
