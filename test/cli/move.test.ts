@@ -158,10 +158,11 @@ t.test('an API server that goes away meanwhile, and a claim that does', async (t
   }
   t.match(await runVerb(move, ['10.0.0.2', '--to', 'n2'], flaky), { code: 0 }, 'it is waited for')
   looks = 0
+  const fresh = fakeCluster({ objects: world(owned), pages })
   const released = {
-    ...fakeCluster({ objects: world(owned), pages }),
+    ...fresh,
     find: async <T>(...[resource, ref]: Parameters<typeof cluster.find>): Promise<T | undefined> =>
-      resource.kind === 'AddressClaim' && ++looks > 1 ? undefined : cluster.find<T>(resource, ref),
+      resource.kind === 'AddressClaim' && ++looks > 1 ? undefined : fresh.find<T>(resource, ref),
   }
   t.match(await runVerb(move, ['10.0.0.2', '--to', 'n2'], released), { code: 1, out: /not moved: its Service released it meanwhile/ })
 })
