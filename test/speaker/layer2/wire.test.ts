@@ -1,4 +1,5 @@
 /** The announcer's thread on a wire of its own: fence, foreign claims, probes, storms and take-overs, as other hosts see them. */
+import { spawnSync } from 'node:child_process'
 import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
 import { ipToBytes } from '../../../src/addr/ip.ts'
@@ -70,6 +71,38 @@ async function all(): Promise<void> {
       await responder.tell({ fence: 'open' }, 'fenced')
       t.same(await ask(ip), [owner.mac])
       t.match(await responder.tell({ observe: ip }, 'observed'), { answered: { to: asker.mac } })
+    })
+
+    await t.test(`${family}: a process that was paused for longer than its fence says nothing when it goes on`, async (t) => {
+      const responder = await startResponder(owner, { flags: ['--fence'] })
+      t.teardown(() => responder.close())
+      await responder.tell({ announce: [{ ip }] }, 'announced')
+      await responder.tell({ lease: 5000 }, 'leased')
+      t.same(await ask(ip), [owner.mac])
+      await responder.tell({ lease: 300 }, 'leased')
+      process.kill(responder.pid, 'SIGSTOP')
+      const before = announcements(ip)
+      for (let turn = 0; turn < 5; turn++) t.same(await ask(ip), [])
+      process.kill(responder.pid, 'SIGCONT')
+      await delay(1500) // an announcement was due meanwhile
+      t.same(await ask(ip), [])
+      t.equal(announcements(ip), before)
+      const { fenced = 0 } = await responder.counts(ip)
+      t.ok(fenced >= 6, `${fenced} questions kept back`)
+      await responder.tell({ fence: 'open' }, 'fenced')
+      t.same(await ask(ip), [owner.mac])
+    })
+
+    await t.test(`${family}: the owner's own kernel gets no answer from the wire, and its question is nobody's claim`, async (t) => {
+      const responder = await startResponder(owner)
+      t.teardown(() => responder.close())
+      await responder.tell({ announce: [{ ip }] }, 'announced')
+      // In a cluster kube-proxy's rules on the node take such a packet before it comes to that.
+      spawnSync('nsenter', [...owner.enter.slice(1), 'bash', '-c', `echo > /dev/udp/${ip}/9`])
+      await delay(300)
+      t.match(owner.configure('neigh', 'show', ip, 'dev', 'eth0'), /INCOMPLETE|FAILED/)
+      t.match(await responder.counts(ip), { requests: 0, responses: 0, 'foreign-claim': 0 })
+      owner.configure('neigh', 'flush', 'dev', 'eth0')
     })
 
     await t.test(`${family}: a foreign claim is told, defended once, and there is no war`, async (t) => {

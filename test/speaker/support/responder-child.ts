@@ -24,6 +24,8 @@ export type Command =
   /** `count` addresses from `ip` on, for each of the ranges; a new `burst` announces anew. */
   | { readonly announce: readonly { readonly ip: string; readonly count?: number }[]; readonly burst?: string }
   | { readonly fence: 'open' | 'closed' }
+  /** Opens the fence for so many milliseconds. */
+  | { readonly lease: number }
   | { readonly probe: string; readonly on?: TableInterface; readonly abortAfterMs?: number }
   | { readonly observe: string }
   | { readonly count: string }
@@ -107,6 +109,9 @@ async function obey(command: Command): Promise<void> {
   else if ('fence' in command) {
     fence?.extend(command.fence === 'open' ? Infinity : 0)
     print({ fenced: command.fence })
+  } else if ('lease' in command) {
+    fence?.extend(monotonicMs() + command.lease)
+    print({ leased: command.lease })
   } else if ('probe' in command) await probe(command)
   else if ('observe' in command) observe(command.observe)
   else if ('count' in command) count(command.count)
