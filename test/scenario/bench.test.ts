@@ -29,7 +29,7 @@ t.setTimeout(LIMIT_MS + 60_000)
 
 t.test('without a bench it says which there are; a wrong flag is a sentence', async (t) => {
   const cases: readonly { readonly argv: readonly string[]; readonly code: number; readonly says: RegExp }[] = [
-    { argv: [], code: 2, says: /Benches: admit, all-allocation, allocate, allocate-one, arp, churn, fill, idle, restart/ },
+    { argv: [], code: 2, says: /Benches: admit, all-allocation, allocate, allocate-one, arp, churn, fill, idle, membership, restart/ },
     { argv: ['--help'], code: 0, says: /^Usage: / },
     { argv: ['support'], code: 2, says: /^there is no bench "support"/ },
     { argv: ['restart', '--help'], code: 0, says: /--services=NUMBER\n.*From 1 to 16000\. Default: 10000\./ },

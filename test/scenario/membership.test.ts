@@ -249,6 +249,23 @@ await t.test('no processor to spare for 10 s: no false death', async (t) => {
   await allWell()
 })
 
+await t.test('the port is taken by the process before: that is said, tried again, and the next one begins when it ends', async (t) => {
+  const settings = { self: 'n2', ip: ipOf('n2'), port: PORT, secret: 'sesame', profile: 'default' } as const
+  const peers = ['n1', 'n3'].map((node) => ({ node, ip: ipOf(node) }))
+  const former = childOf('n2')
+  const next = startChild('n2', spaceOf('n2'), { ...settings, peers })
+  await delay(1500)
+  const { problems } = await counters('n2')
+  t.match(problems.join(), /EADDRINUSE/)
+  t.ok(sees('n1', 'n2', { alive: true }))
+  const sinceMs = monotonicMs()
+  await former.stop('SIGKILL')
+  await since('n1', 'n2', sinceMs, ({ fault }) => fault === 'ended')
+  await next.next('everybody', (line) => line.said === 'facts' && line.settled && Object.values(line.members).every(({ alive }) => alive))
+  await allWell()
+  t.same((await counters('n2')).problems, [])
+})
+
 await t.test('goodbye: known at once, before the process is gone', async (t) => {
   const sinceMs = monotonicMs()
   order('n2', { order: 'stop' })

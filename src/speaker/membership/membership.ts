@@ -25,7 +25,10 @@ export interface Membership {
   repeat(addresses: readonly AddressKey[]): void
   /** Everything that came before onResumed(pause) is applied, and the layer 2 thread knows. */
   reconciled(pause: number): void
-  /** Closed until the thread runs, has heard the others, and `reconciled` was said. */
+  /**
+   * Closed. The thread opens it when it has heard the others and `reconciled` was said, and writes it from then on; before that, and while
+   * there is no key, it is the caller's.
+   */
   readonly fence: Fence
   readonly counters: MembershipCounters
   facts(): MembershipFacts
