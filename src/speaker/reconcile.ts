@@ -8,6 +8,7 @@ import { createConflicts } from './conflicts.ts'
 import { asksForWrite, type Decision, type Knowledge, REASON_WITHIN_MS, type SpeakerFacts } from './desired.ts'
 import type { ClusterFacts } from './facts.ts'
 import { monotonicMs } from './fence.ts'
+import { createGathering, type Gathering } from './gathering.ts'
 import { handOver } from './hand-over.ts'
 import { type ClaimWriter, createClaimWriter, type PlannedWrite } from './io/claim-writer.ts'
 import { createSpeakerMetrics, type SpeakerMetrics } from './io/speaker-metrics.ts'
@@ -20,6 +21,7 @@ import { createClaimMemory } from './memory.ts'
 import { createOwnerships, type Ownerships } from './ownerships.ts'
 import { createPresence, type Presence } from './presence.ts'
 import { createReadiness, type Readiness } from './readiness.ts'
+import { createRebalancing, type MoveHere, type Rebalancing } from './rebalancing.ts'
 import { createRegainedQuorum, type RegainedQuorum, WORDS_WITHIN_MS } from './regained-quorum.ts'
 import { createRoll, type Roll } from './roll.ts'
 import type { Speaker, SpeakerOptions } from './speaker.ts'
@@ -28,10 +30,13 @@ import { claimOfKey, createWords } from './words.ts'
 /** How often the state of the layer 2 thread is looked at. */
 const OBSERVE_EVERY_MS = 500
 
+/** With --rebalance=slow time alone makes a move due. */
+const REBALANCE_LOOK_MS = 2000
 const FEW_LINES = 200
-const GATHER_MS = 10
 
 interface State {
+  /** What the last look at everything found. */
+  moveHere: MoveHere | undefined
   started: boolean
   leaving: boolean
   closed: boolean
@@ -44,6 +49,7 @@ interface Parts {
   readonly ownerships: Ownerships
   readonly presence: Presence
   readonly roll: Roll
+  readonly rebalancing: Rebalancing
   readonly quorum: RegainedQuorum
   readonly readiness: Readiness
   readonly plan: ClaimPlan
@@ -51,14 +57,14 @@ interface Parts {
   readonly chronicle: Chronicle
   readonly counts: SpeakerMetrics
   readonly timer: LookTimer
-  /** Claims that were written, and not looked at since. */
-  readonly recorded: Set<string>
+  /** Claims that were written, and not looked at since: the whole set of lines goes to the announcer, with very many not for each write. */
+  readonly recorded: Gathering
 }
 
 /** Creates the loop. It does nothing before start(). */
 export function createSpeaker(options: SpeakerOptions): Speaker {
   const parts = createParts(options)
-  const { state, timer, writer, plan, presence, readiness, ownerships } = parts
+  const { state, timer, writer, plan, presence, readiness, ownerships, recorded } = parts
   return {
     wake: timer.soon,
     look: timer.run,
@@ -82,6 +88,7 @@ export function createSpeaker(options: SpeakerOptions): Speaker {
     async close() {
       state.closed = true
       timer.close()
+      recorded.close()
       plan.close()
       await writer.close()
     },
@@ -90,7 +97,7 @@ export function createSpeaker(options: SpeakerOptions): Speaker {
 
 function createParts(options: SpeakerOptions): Parts {
   const { self, client, cluster, clock, logger, metrics, membership, layer2, recorder } = options
-  const state: State = { started: false, leaving: false, closed: false }
+  const state: State = { moveHere: undefined, started: false, leaving: false, closed: false }
   const knowledge: Knowledge = { memory: createClaimMemory(), words: createWords(self), conflicts: createConflicts() }
   const counts = createSpeakerMetrics(metrics)
   const events = createClaimEvents({ self, recorder, eipUid: cluster.eipUid })
@@ -111,6 +118,7 @@ function createParts(options: SpeakerOptions): Parts {
     }),
     presence: createPresence(self, membership),
     roll: createRoll(logger),
+    rebalancing: createRebalancing(self),
     quorum: createRegainedQuorum(),
     readiness: createReadiness({ layer2, membership, cluster, isStarted: () => state.started, isLeaving: () => state.leaving }),
     plan: createClaimPlan({ layer2, knowledge, clock, logger, onAnswer: ask }),
@@ -125,7 +133,7 @@ function createParts(options: SpeakerOptions): Parts {
     }),
     chronicle: createChronicle({ self, journal: createJournal(logger), counts, events }),
     timer: createLookTimer(clock, () => lookAtAll(parts)),
-    recorded: new Set(),
+    recorded: createGathering({ clock, isDear: () => parts.ownerships.lines.size > FEW_LINES, act: (names) => lookAt(parts, names) }),
   }
   return parts
 }
@@ -136,6 +144,10 @@ function lookAtAll(parts: Parts): number | undefined {
   host.follow(routesNeeded([...cluster.claims.values()].map(({ spec }) => spec)))
   presence.follow(cluster.facts(), monotonicMs())
   counts.conflicts(knowledge.conflicts.count(monotonicMs()))
+  if (options.rebalance) {
+    parts.state.moveHere = parts.rebalancing.next(cluster.claims.values(), clusterNow(parts), options.clock.nowMs())
+    parts.timer.within(REBALANCE_LOOK_MS)
+  }
   return ownerships.lookAtAll(cluster.claims.values(), factsNow(parts))
 }
 
@@ -166,7 +178,7 @@ function factsNow(parts: Parts): SpeakerFacts {
     host: host.facts(),
     quorum: cluster.membership === undefined ? 'alone' : parts.quorum.at(quorumOf(cluster.membership), monotonicMs()),
     isBroken: parts.readiness.isBroken,
-    rebalance: undefined,
+    rebalance: parts.state.moveHere,
     nowMs: monotonicMs(),
     wallMs: clock.nowMs(),
   }
@@ -207,20 +219,7 @@ function written(parts: Parts, claim: AddressClaimObject, { decision, patch }: P
     const word = words.own(name)
     if (word?.state === 'released') words.say(name, address, { ...word, recorded: true })
   }
-  lookAtRecorded(parts, name)
-}
-
-/** The whole set of lines goes to the announcer: with very many of them not once for each write. */
-function lookAtRecorded(parts: Parts, name: string): void {
-  const { options, ownerships, recorded } = parts
-  const gather = (): void => {
-    const names = [...recorded]
-    recorded.clear()
-    if (!parts.state.closed) lookAt(parts, names)
-  }
-  recorded.add(name)
-  if (ownerships.lines.size <= FEW_LINES) gather()
-  else if (recorded.size === 1) options.clock.setTimer(GATHER_MS, gather)
+  parts.recorded.add(name)
 }
 
 function removed({ ownerships, knowledge, writer, plan, chronicle, timer }: Parts, claim: AddressClaimObject): void {
