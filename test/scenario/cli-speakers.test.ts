@@ -32,7 +32,8 @@ t.teardown(async () => {
   for (const speaker of speakers.values()) await speaker.stop('SIGKILL')
   await world.close()
 })
-const start = async (node: string) => void speakers.set(node, await startSpeaker(cluster.node(node), world.kubeconfig))
+const start = async (node: string, env: Readonly<Record<string, string>> = {}) =>
+  void speakers.set(node, await startSpeaker(cluster.node(node), world.kubeconfig, ['--enable-layer2'], env))
 const speakerOn = (node: string): SpeakerProcess => {
   const speaker = speakers.get(node)
   if (speaker === undefined) throw new Error(`no speaker on ${node}`)
@@ -50,7 +51,7 @@ await t.test('three speakers own five addresses, and each reports', async (t) =>
   // Found at the first look, when the speaker starts.
   await cluster.node('n3').exec(['sysctl', '-qw', 'net.ipv4.conf.eth0.proxy_arp=1'])
   for (const node of NODES) await cluster.node(node).exec(['sysctl', '-qw', 'net.ipv4.conf.eth0.rp_filter=0'])
-  await Promise.all(NODES.map(start))
+  await Promise.all(NODES.map((node) => start(node)))
   const spec = { address: '10.251.0.240-10.251.0.249', protocol: 'layer2', interface: 'eth0' }
   await createObject(api, EIPS, { metadata: { name: 'pool' }, spec })
   for (const address of ALL) await world.claim(address)
@@ -202,5 +203,25 @@ await t.test('a speaker that is gone: the move to it is refused, and doctor says
   t.match(lines(told, 'speakers'), [/^WARN +speakers +n3: its speaker cannot be asked through the API server/])
   t.match(lines(told, 'membership'), [/^WARN +membership +n3 is not heard by n1, n2, and does not answer here either$/])
   t.match((await openelb(`explain address ${V4}`)).stdout, /^ +n3 is not heard \((ended|silent), for \d+m?\d*s\)$/m)
+})
+
+await t.test('doctor: a speaker with another key, and one without', async (t) => {
+  await start('n3', { MEMBER_LIST_SECRET: 'the key of another cluster' })
+  await until('n3 has given up to wait for the others', async () => {
+    const report = readReport(JSON.parse((await speakerOn('n3').page('/report')).text))
+    return report?.membership?.members.every(({ node, fault }) => node === 'n3' || fault === 'never-heard')
+  })
+  const apart = (await openelb('doctor')).stdout
+  const membership = lines(apart, 'membership').join('\n')
+  t.match(membership, /^FAIL +membership +n3 hears 1 of 3 speakers, itself included: no majority, so it takes nothing over$/m)
+  t.match(membership, /^FAIL +membership +n3 runs, and (is not|has never been) heard by n1, n2$/m)
+  t.match(membership, /^FAIL +membership +n1 runs, and has never been heard by n3$/m)
+  t.match(apart, /-> port 7946 \(UDP and TCP\) must be open between the nodes, and Secret memberlist the same for all/)
+
+  await speakerOn('n3').stop('SIGTERM')
+  await start('n3', { MEMBER_LIST_SECRET: '' })
+  const without = lines((await openelb('doctor')).stdout, 'membership').join('\n')
+  t.match(without, /^FAIL +membership +n3: the speaker has no key, and the others have one$/m)
+  t.match((await openelb('status')).stdout, /^n3 +\d +\d +0\/2 +off /m)
   await deleteObject(api, PODS, { namespace: OWN, name: 'openelb-speaker-n3' })
 })
