@@ -57,6 +57,7 @@ export async function claimPair(world: FailoverWorld, owner: string, prepare?: E
   for (const family of FAMILIES) await world.claim(pair[family])
   for (const family of FAMILIES) {
     await world.owned(pair[family], owner)
+    await world.known(pair[family])
     world.wire.probe(pair[family])
   }
   const endMs = Date.now() + 10_000

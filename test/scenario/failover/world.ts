@@ -38,6 +38,8 @@ export interface FailoverWorld extends SpeakerWorld {
   macOf(node: string): string
   nodeOf(mac: string): string | undefined
   speaker(node: string): SpeakerProcess
+  /** Waits until every speaker has heard of the claim: one that just lost its watch reads it again with a delay. */
+  known(address: string): Promise<void>
   /** Starts the speakers of these nodes, each in its Pod, and waits until they are ready. */
   start(nodes: readonly string[], options?: SpeakerOptions): Promise<void>
   /** The kubelet's part after a crash: the container is not ready, and starts again. */
@@ -95,6 +97,11 @@ function assemble(base: SpeakerWorld, links: Links, wire: WireCapture): Failover
     macOf,
     nodeOf: (mac) => [...base.macs].find(([, one]) => one === mac)?.[0],
     pair: createPairs(base.cluster),
+    async known(address) {
+      const claim = claimName(ipOf(address))
+      const knows = (node: string) => speakers.verbs.speaker(node).lines.some((line) => line['claim'] === claim)
+      await until(`every speaker knows ${address}`, () => base.cluster.nodes.every(({ name }) => knows(name)))
+    },
     outages,
     async recover() {
       dark.clear()
