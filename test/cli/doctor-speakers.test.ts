@@ -57,6 +57,18 @@ t.test('reports: what was read, and why the rest was not', async (t) => {
   t.same(told(checkReports(await read([speakerPod('n1')], { pages: { 'speaker-n1': extended } }), OWN)), ['OK 1 report read'])
 })
 
+t.test('a speaker is asked at the port that its Pod calls metrics; other Pods are left alone', async (t) => {
+  const asked: string[] = []
+  const stranger = { ...speakerPod('n9'), metadata: { ...speakerPod('n9').metadata, labels: { app: 'openelb', component: 'controller' } } }
+  const cluster = fakeCluster({ objects: [speakerPod('n1'), speakerPod('n2', { port: 9100 }), stranger] })
+  const podPage: typeof cluster.podPage = async ({ namespace, pod, port }, path) => {
+    asked.push(`${namespace}/${pod}:${port}${path}`)
+    return report('n1', ['n1'])
+  }
+  await readSpeakers({ ...cluster, podPage }, OWN)
+  t.same(asked.toSorted(), ['openelb-system/speaker-n1:50053/report', 'openelb-system/speaker-n2:9100/report'])
+})
+
 t.test('a cluster of which most does not answer is not asked to its end', async (t) => {
   const many = Array.from({ length: 200 }, (_, at) => speakerPod(`n${String(at).padStart(3, '0')}`))
   let asked = 0
