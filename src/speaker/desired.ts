@@ -151,7 +151,8 @@ function isOwnerHeard(name: string, present: Present | undefined, { cluster, now
   if (present === undefined) return true
   const { node, epoch } = present
   const member = cluster.membership?.members.get(node)
-  if (member?.alive === true) memory.ownerHeard(name, node, epoch)
+  // A speaker that was never heard counts as alive for a while after the start.
+  if (member?.alive === true && member.lastSignMs !== undefined) memory.ownerHeard(name, node, epoch)
   return (member?.lastSignMs ?? -Infinity) >= memory.ownedSinceMs(name, node, epoch, nowMs)
 }
 

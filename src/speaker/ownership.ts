@@ -99,7 +99,7 @@ export const FLAP_MS = { membership: 200, readiness: 2000 } as const
 export const UNHEARD_MS = 5000
 
 /** What membership alone says against a node. Everything else is the API server's word, a witness of its own. */
-const HEARSAY: ReadonlySet<Ineligibility> = new Set(['speaker-silent'])
+const HEARSAY: ReadonlySet<Ineligibility> = new Set(['speaker-silent', 'speaker-not-serving'])
 /** Speakers that only start. For an address that nobody ever had they keep their place. */
 const STARTING: ReadonlySet<Ineligibility> = new Set(['speaker-not-ready', 'speaker-not-serving', 'speaker-silent'])
 

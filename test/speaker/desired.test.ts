@@ -193,6 +193,13 @@ t.test('an owner that was never heard is not taken for dead at once', async (t) 
   t.match(decideClaim(claim, facts(1000), spoken).ownership, { kind: 'take' }, 'its own word was a sign of life')
 })
 
+t.test('a speaker that is listed and was never heard is no reason to take over, although it counts as alive at first', async (t) => {
+  const unheard: Member = { alive: true, serving: false, leaving: false, lastSignMs: undefined, fault: undefined }
+  const members = new Map(NODES.map((node) => [node, node === FIRST ? member(true) : unheard]))
+  const situation = { cluster: { membership: { settled: true, members } }, claim: claimObject(ADDRESS, {}, ownedBy(SECOND, 4)) }
+  t.match(decisionAfter(2000, situation).ownership, { kind: 'silent', reason: 'first-choice-first' })
+})
+
 t.test('a move: the node that is named takes the address, once', async (t) => {
   const wish = { annotations: { [MOVE]: `${SECOND}@4` } }
   const claim = claimObject(ADDRESS, {}, ownedBy(FIRST, 4))

@@ -50,6 +50,16 @@ const table: Readonly<Record<string, readonly [ContestShape, string]>> = {
     },
     'silent owner-unheard',
   ],
+  'nor one that was never heard to serve': [
+    {
+      self: 'n3',
+      nodes: ['n1', 'n3'],
+      present: heldBy('n1'),
+      unfit: { n1: 'speaker-not-serving' },
+      membership: hears({ quorum: 'one-of-two', ownerHeard: false }),
+    },
+    'silent owner-unheard',
+  ],
   'unless the API server says that it is gone': [
     {
       self: 'n3',
