@@ -1,5 +1,5 @@
 /**
- * How fast an ARP request is answered: by the kernel for its own address (the floor) and by the layer 2 thread, in alternation, between two
+ * How fast an ARP request, or with --ipv6 a neighbour solicitation, is answered: by the kernel for its own address (the floor) and by the layer 2 thread, in alternation, between two
  * network namespaces on a cable. With one address and with ten thousand, with the main thread at rest and busy, and what a storm costs.
  */
 import { execFile } from 'node:child_process'
@@ -20,14 +20,16 @@ export const flags = {
   samples: count(500, 1, 100_000, 'Questions a round, one a millisecond.'),
   milliseconds: count(500, 10, 60_000, 'Time of a round at full speed.'),
   addresses: count(10_000, 2, 60_000, 'Addresses of the large case.'),
+  ipv6: { kind: 'boolean', default: false, description: 'Neighbour solicitations instead of ARP.' } as const,
 }
 
 const REQUESTER = fileURLToPath(new URL('./support/arp-requester.ts', import.meta.url))
 const runFile = promisify(execFile)
 /** What we answer for; the kernel's own is in the same network, and so are the askers' addresses. */
-const FIRST = '10.9.10.1'
-const SECOND = '10.9.10.2'
-const ASKERS_FROM = '10.9.250.1'
+const FAMILIES = {
+  IPv4: { first: '10.9.10.1', second: '10.9.10.2', from: '10.9.250.1', own: '10.9.0.2' },
+  IPv6: { first: 'fd00:9::1:1', second: 'fd00:9::1:2', from: 'fd00:9::2:1', own: 'fd00:9::2' },
+} as const
 /** Enough that none gets near the limit for one asker, few enough for the kernel's neighbour table. */
 const ASKERS = 64
 const WINDOW = 256
@@ -37,6 +39,7 @@ const STORM = { perSecond: 100_000, seconds: 3 } as const
 
 interface Bench {
   readonly asker: WireHost
+  readonly family: (typeof FAMILIES)[keyof typeof FAMILIES]
   readonly owner: WireHost
   readonly options: { readonly rounds: number; readonly samples: number; readonly milliseconds: number; readonly addresses: number }
   readonly progress: Progress
@@ -61,20 +64,20 @@ interface Case {
   readonly cpuUsPerReply: number
 }
 
-async function ask({ asker }: Bench, order: object): Promise<Measured> {
+async function ask({ asker, family }: Bench, order: object): Promise<Measured> {
   const [file = '', ...args] = [
     ...asker.enter,
     process.execPath,
     REQUESTER,
-    JSON.stringify({ from: ASKERS_FROM, askers: 1, firstAsker: 0, ...order }),
+    JSON.stringify({ from: family.from, askers: 1, firstAsker: 0, ...order }),
   ]
   const { stdout } = await runFile(file, args, { maxBuffer: 1 << 27 })
   return JSON.parse(stdout) as Measured
 }
 
 async function measureCase(bench: Bench, responder: ResponderHost, addresses: number, main: Case['main']): Promise<Case> {
-  const { options, owner, progress } = bench
-  const sides = { ours: { target: FIRST, addresses }, floor: { target: owner.ip, addresses: 1 } }
+  const { options, family, progress } = bench
+  const sides = { ours: { target: family.first, addresses }, floor: { target: family.own, addresses: 1 } }
   const seen = { ours: emptySide(), floor: emptySide() }
   let [cpu, replies] = [0, 0]
   for (let round = 0; round < options.rounds; round++) {
@@ -121,15 +124,15 @@ async function measureRate(bench: Bench, asked: Asked, seen: Seen): Promise<numb
 
 /** One asker gone mad, and another one who asks as always. */
 async function measureStorm(bench: Bench, responder: ResponderHost) {
-  const before = await responder.counts(FIRST)
+  const before = await responder.counts(bench.family.first)
   const cpuBefore = cpuSeconds(responder.pid)
-  const flood = ask(bench, { kind: 'storm', ...STORM, target: FIRST, addresses: 1 })
+  const flood = ask(bench, { kind: 'storm', ...STORM, target: bench.family.first, addresses: 1 })
   await delay(300)
   const samples = (STORM.seconds - 1) * 1000
   // For another address, or the answers to the flood would be taken for its own.
-  const calm = await ask(bench, { kind: 'latency', samples, everyMs: 1, target: SECOND, addresses: 1, firstAsker: 1 })
+  const calm = await ask(bench, { kind: 'latency', samples, everyMs: 1, target: bench.family.second, addresses: 1, firstAsker: 1 })
   const { sent, seconds } = await flood
-  const after = await responder.counts(FIRST)
+  const after = await responder.counts(bench.family.first)
   const grown = (name: string) => (after[name] ?? 0) - (before[name] ?? 0)
   return {
     framesPerSecond: Math.round(sent / seconds),
@@ -145,7 +148,7 @@ async function measureStorm(bench: Bench, responder: ResponderHost) {
 async function withResponder<T>(bench: Bench, addresses: number, work: (responder: ResponderHost) => Promise<T>): Promise<T> {
   const responder = await startResponder(bench.owner)
   try {
-    await responder.tell({ announce: [{ ip: FIRST, count: addresses }] }, 'announced')
+    await responder.tell({ announce: [{ ip: bench.family.first, count: addresses }] }, 'announced')
     await delay(5000) // until everything is announced: that is another bench
     return await work(responder)
   } finally {
@@ -187,11 +190,12 @@ const aimsOf = ({ addresses, main, ours, floor, rateRatio }: Case): readonly Aim
 
 export async function run(argv: readonly string[]): Promise<BenchResult> {
   const options = readOptions(argv, flags)
+  const family = FAMILIES[options.ipv6 ? 'IPv6' : 'IPv4']
   const wire = await startWire(2)
   try {
     const [asker, owner] = wire.hosts
     if (asker === undefined || owner === undefined) throw new Error('a wire has two ends')
-    const { cases, storm } = await measure({ asker, owner, options, progress: createProgress('arp') })
+    const { cases, storm } = await measure({ asker, owner, family, options, progress: createProgress('arp') })
     const stormAim: Aim = {
       figure: `arp, a storm of ${STORM.perSecond} requests a second from one asker`,
       value: storm.cpuShare,

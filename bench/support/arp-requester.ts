@@ -1,16 +1,13 @@
 /**
- * Asks by ARP as fast as it can, or once a millisecond, inside a network namespace; batches go through the kernel in one system call.
+ * Asks by ARP or neighbour discovery as fast as it can, or once a millisecond, inside a network namespace; batches go through the kernel in one system call.
  * Usage: node arp-requester.ts JSON, with one of the Orders below; the result is one JSON object on standard output.
  */
 import process from 'node:process'
-import { ipToBytes, parseIp } from '../../src/addr/ip.ts'
 import { interfacesOf } from '../../src/speaker/host.ts'
-import { createFrameBatch, type FrameBatch } from '../../src/speaker/io/frame-batch.ts'
+import { createFrameBatch } from '../../src/speaker/io/frame-batch.ts'
 import { openLibc, SystemCallError } from '../../src/speaker/io/libc.ts'
 import { openNetlink } from '../../src/speaker/io/netlink.ts'
-import { ipv4Key } from '../../src/speaker/layer2/address-key.ts'
-import { serializeArp } from '../../src/wire/arp.ts'
-import { BROADCAST_MAC, ETHER_TYPE, serializeEthernet } from '../../src/wire/ethernet.ts'
+import { createQuestions, type Questions } from './questions.ts'
 
 interface Asked {
   /** `addresses` addresses from `target` on are asked for in turn. */
@@ -45,41 +42,27 @@ const BATCH = 64
 const FRAME_BYTES = 128
 const LOST_AFTER_MS = 100
 const SPIN_MS = 1
-const SENDER_MAC_AT = 22
-const SENDER_IP_AT = 28
-const TARGET_IP_AT = 38
-/** ARP replies only: questions of other hosts are none of ours. */
-const REPLIES = [
-  [0x28, 0, 0, 12],
-  [0x15, 0, 3, ETHER_TYPE.arp],
-  [0x28, 0, 0, 20],
-  [0x15, 0, 1, 2],
-  [0x06, 0, 0, 0xffff],
-  [0x06, 0, 0, 0],
-] as const
 
 const libc = openLibc()
 const order = JSON.parse(process.argv[2] ?? '') as Order
-const number = (text: string): number => {
-  const ip = parseIp(text)
-  if (!ip.ok) throw new Error(`${text} is no address`)
-  return ipv4Key(ipToBytes(ip.value))
-}
-const [target, from] = [number(order.target), number(order.from)]
-const { fd, mac } = openSocket()
+const { fd, questions } = openSocket()
 const [outgoing, incoming] = [createFrameBatch(libc, BATCH, FRAME_BYTES), createFrameBatch(libc, BATCH, FRAME_BYTES)]
-for (let at = 0; at < BATCH; at++) prepare(outgoing, at)
+for (let at = 0; at < BATCH; at++) {
+  outgoing.frames[at]?.set(questions.template)
+  outgoing.setLength(at, questions.template.length)
+}
 let asked = 0
 
-function openSocket(): { readonly fd: number; readonly mac: Uint8Array } {
+function openSocket(): { readonly fd: number; readonly questions: Questions } {
   const netlink = openNetlink(libc)
   const own = interfacesOf(netlink.ask({ kind: 'get-links' })).find(({ name }) => name === 'eth0')
   netlink.close()
   if (own?.mac === undefined) throw new Error('no eth0')
+  const questions = createQuestions(order.target, order.from, own.mac)
   const socket = libc.socket(17, 3 | 0o4000, 0)
-  const program = new Uint8Array(REPLIES.length * 8)
+  const program = new Uint8Array(questions.filter.length * 8)
   const view = new DataView(program.buffer)
-  for (const [at, [code, jumpTrue, jumpFalse, operand]] of REPLIES.entries()) {
+  for (const [at, [code, jumpTrue, jumpFalse, operand]] of questions.filter.entries()) {
     view.setUint16(at * 8, code, true)
     view.setUint8(at * 8 + 2, jumpTrue)
     view.setUint8(at * 8 + 3, jumpFalse)
@@ -91,40 +74,19 @@ function openSocket(): { readonly fd: number; readonly mac: Uint8Array } {
   const address = new Uint8Array(20)
   const link = new DataView(address.buffer)
   link.setUint16(0, 17, true)
-  link.setUint16(2, ETHER_TYPE.arp)
+  link.setUint16(2, questions.etherType)
   link.setInt32(4, own.index, true)
   if (socket < 0 || libc.bind(socket, address, 20) < 0) throw new SystemCallError('raw socket', libc.errno())
-  return { fd: socket, mac: own.mac }
+  return { fd: socket, questions }
 }
 
 function int32(value: number): Uint8Array {
   return new Uint8Array(Int32Array.of(value).buffer)
 }
 
-function prepare(batch: FrameBatch, at: number): void {
-  const nobody = new Uint8Array(4)
-  const payload = serializeArp({ operation: 'request', senderMac: mac, senderIp: nobody, targetMac: new Uint8Array(6), targetIp: nobody })
-  const frame = serializeEthernet({ destination: BROADCAST_MAC, source: mac, etherType: ETHER_TYPE.arp, payload })
-  batch.frames[at]?.set(frame)
-  batch.setLength(at, frame.length)
-}
-
-function put32(frame: Uint8Array, at: number, value: number): void {
-  frame[at] = value >>> 24
-  frame[at + 1] = value >>> 16
-  frame[at + 2] = value >>> 8
-  frame[at + 3] = value
-}
-
 /** Makes the next question: the next address, by the next asker. */
 function nextQuestion(frame: Uint8Array): void {
-  const asker = order.firstAsker + (asked % order.askers)
-  put32(frame, TARGET_IP_AT, target + (asked % order.addresses))
-  put32(frame, SENDER_IP_AT, from + asker)
-  for (const start of [6, SENDER_MAC_AT]) {
-    frame[start + 4] = (mac[4] ?? 0) ^ (asker >>> 8)
-    frame[start + 5] = (mac[5] ?? 0) ^ (asker & 0xff)
-  }
+  questions.write(frame, asked % order.addresses, order.firstAsker + (asked % order.askers))
   asked++
 }
 
@@ -154,11 +116,11 @@ function latency({ samples, everyMs }: Order & { kind: 'latency' }): Measured {
     while (receive() > 0); // what came too late for the one before
     const sentMs = performance.now()
     send(1)
-    const wanted = target + ((asked - 1) % order.addresses)
+    const wanted = (asked - 1) % order.addresses
     for (let answered = false; !answered; ) {
       const count = receive()
       const passedMs = performance.now() - sentMs
-      for (let at = 0; at < count; at++) if (ipv4Key(incoming.frames[at] ?? new Uint8Array(), SENDER_IP_AT) === wanted) answered = true
+      for (let at = 0; at < count; at++) if (questions.isAbout(incoming.frames[at] ?? new Uint8Array(), wanted)) answered = true
       if (answered) latenciesUs.push(passedMs * 1000)
       else if (passedMs > LOST_AFTER_MS) break
       // It looks without sleeping at first, or its own wake-up would be measured as well.
