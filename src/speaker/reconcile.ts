@@ -37,6 +37,8 @@ const FEW_LINES = 200
 interface State {
   /** What the last look at everything found. */
   moveHere: MoveHere | undefined
+  /** The claim whose write is being planned. */
+  planning: string | undefined
   started: boolean
   leaving: boolean
   closed: boolean
@@ -97,7 +99,7 @@ export function createSpeaker(options: SpeakerOptions): Speaker {
 
 function createParts(options: SpeakerOptions): Parts {
   const { self, client, cluster, clock, logger, metrics, membership, layer2, recorder } = options
-  const state: State = { moveHere: undefined, started: false, leaving: false, closed: false }
+  const state: State = { moveHere: undefined, planning: undefined, started: false, leaving: false, closed: false }
   const knowledge: Knowledge = { memory: createClaimMemory(), words: createWords(self), conflicts: createConflicts() }
   const counts = createSpeakerMetrics(metrics)
   const events = createClaimEvents({ self, recorder, eipUid: cluster.eipUid })
@@ -186,17 +188,21 @@ function factsNow(parts: Parts): SpeakerFacts {
 
 /** Wire and peers follow already. */
 function decided(parts: Parts, claim: AddressClaimObject, decision: Decision, facts: SpeakerFacts): void {
-  const { chronicle, writer, knowledge, timer } = parts
+  const { chronicle, writer, knowledge, timer, state } = parts
   chronicle.decided(claim, decision, facts)
+  // A write that is being planned needs no second one; with nothing to write yet, as during a probe, it would ask for itself for ever.
+  if (claim.metadata.name === state.planning) return
   if (asksForWrite(claim, decision, facts, knowledge)) writer.add(claim)
   else if (decision.ownership.kind === 'take') timer.within(REASON_WITHIN_MS)
 }
 
 /** Decides once more, from the newest facts: wire and peers follow, and the patch is of that decision. */
 function planned(parts: Parts, claim: AddressClaimObject): PlannedWrite | undefined {
-  const { ownerships, plan } = parts
+  const { ownerships, plan, state } = parts
   const { name } = claim.metadata
+  state.planning = name
   lookAt(parts, [name])
+  state.planning = undefined
   const decision = ownerships.decision(name)
   const patch = decision === undefined ? undefined : plan.patch(claim, decision, factsNow(parts))
   return decision === undefined || patch === undefined ? undefined : { decision, patch }
