@@ -2,7 +2,14 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import t from 'tap'
-import { createGratuitousSchedule, gratuitousFrames, PAIR_DELAYS_MS, RETRY_DELAY_MS } from '../../../src/speaker/layer2/gratuitous.ts'
+import type { AddressKey } from '../../../src/speaker/layer2/address-key.ts'
+import {
+  advertisementDelays,
+  createGratuitousSchedule,
+  gratuitousFrames,
+  PAIR_DELAYS_MS,
+  RETRY_DELAY_MS,
+} from '../../../src/speaker/layer2/gratuitous.ts'
 
 const vector = (name: string): string =>
   (JSON.parse(readFileSync(new URL(`../../vectors/arp/${name}.json`, import.meta.url), 'utf8')) as { frame: string }).frame.replaceAll(
@@ -77,4 +84,46 @@ t.test('whatever fails in between, the number of pairs that leave is the planned
     { numRuns: 50 },
   )
   t.pass('50 runs')
+})
+
+/** When each announcement of an address leaves, within `forMs`. */
+function timesOf(schedule: ReturnType<typeof createGratuitousSchedule>, address: AddressKey, forMs: number): number[] {
+  const sentAt: number[] = []
+  schedule.start(address, 0)
+  for (let nowMs = 0; nowMs < forMs; nowMs += 10) {
+    for (const one of schedule.due(nowMs, 8)) {
+      sentAt.push(nowMs)
+      schedule.sent(one, nowMs)
+    }
+  }
+  return sentAt
+}
+
+t.test('other delays and a repetition are followed; IPv6 keeps to the RFC, and is repeated too', async (t) => {
+  const plan = { delaysMs: [0, 100, 200, 1500, 9000, 20_000], repeatMs: undefined }
+  t.same(timesOf(createGratuitousSchedule(plan), 7, 60_000), plan.delaysMs)
+  t.same(timesOf(createGratuitousSchedule(plan), 7n, 60_000), [0, 1500, 9000])
+  const repeated = { delaysMs: [0, 1000], repeatMs: 20_000 }
+  t.same(timesOf(createGratuitousSchedule(repeated), 7, 60_000), [0, 1000, 21_000, 41_000])
+  t.same(timesOf(createGratuitousSchedule(repeated), 7n, 60_000), [0, 1000, 21_000, 41_000])
+  t.same(timesOf(createGratuitousSchedule({ delaysMs: [50], repeatMs: undefined }), 7, 60_000), [50])
+  t.same(advertisementDelays([]), [])
+  t.throws(() => createGratuitousSchedule({ delaysMs: [], repeatMs: undefined }), RangeError)
+})
+
+t.test('ten thousand addresses at once: each is announced each time, and none before its time', async (t) => {
+  const schedule = createGratuitousSchedule()
+  for (let address = 0; address < 10_000; address++) schedule.start(address, 0)
+  const counts = new Uint8Array(10_000)
+  const beganMs = performance.now()
+  for (let nowMs = 0; nowMs < 10_000; nowMs += schedule.waitMs(nowMs) === 0 ? 0.1 : 1) {
+    for (const address of schedule.due(nowMs, 8)) {
+      const at = Number(address)
+      assert.ok(nowMs >= (PAIR_DELAYS_MS[counts[at] ?? 0] ?? Number.NaN))
+      counts[at] = (counts[at] ?? 0) + 1
+      schedule.sent(address, nowMs)
+    }
+  }
+  t.ok(counts.every((count) => count === PAIR_DELAYS_MS.length))
+  t.ok(performance.now() - beganMs < 5000, 'no walk over all of them for each')
 })
