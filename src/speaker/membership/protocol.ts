@@ -170,6 +170,7 @@ function wake(core: Core, nowMs: number): void {
 function noticePause(core: Core, nowMs: number): void {
   if (!core.opened || !core.listed || core.members.size === 0 || nowMs - core.heartbeatMs <= core.timing.fenceMs) return
   if (core.heartbeatMs === Number.NEGATIVE_INFINITY || !permit(core, { kind: 'pause', nowMs })) return
+  if (core.permission.kind === 'asking') core.members.spare(core.turnMs, core.permission.untilMs)
   // At the last heartbeat, that is: nobody was heard since.
   core.expected = new Set([...core.members.all()].filter((known) => core.members.isAlive(known, core.heartbeatMs)).map(({ node }) => node))
   // What waits in the sockets was said to the former one.

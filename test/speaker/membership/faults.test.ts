@@ -250,6 +250,35 @@ t.test('200 ms of delay, and its onset: no false death; a machine without power 
   t.ok(foundMs < deadMs + 2 * 240 + heartbeatMs, `${foundMs} ms`)
 })
 
+t.test('a node whose processor is busy: threads that run late by up to 200 ms kill nobody and die of nothing', async (t) => {
+  const random = createRandom(7)
+  const watch = watchFalseDeaths()
+  const network = settledNetwork(3, watch)
+  watch.watch(network)
+  for (let round = 0; round < 500; round++) {
+    const late = network.names.filter(() => random() < 0.5)
+    for (const name of late) network.pause(name)
+    network.run(200 * random())
+    // Both at once: neither has read what the other sent.
+    for (const name of late) network.resume(name)
+    network.run(150 * random())
+  }
+  t.same(watch.deaths, [])
+  for (const name of network.names) t.ok(mayAnswer(network, name))
+})
+
+t.test('everybody is held up for 300 ms at the same time: nobody is taken for dead', async (t) => {
+  const watch = watchFalseDeaths()
+  const network = settledNetwork(3, watch)
+  watch.watch(network)
+  for (const name of network.names) network.pause(name)
+  network.run(300)
+  for (const name of network.names) network.resume(name)
+  network.run(1000)
+  t.same(watch.deaths, [])
+  for (const name of network.names) t.ok(mayAnswer(network, name))
+})
+
 t.test('a process that is paused for 2 s is replaced, learns what it missed, and answers only then', async (t) => {
   const network = settledNetwork(3)
   const sinceMs = network.nowMs()

@@ -253,6 +253,8 @@ export function createNetwork(options: NetworkOptions): Network {
     resume(name) {
       const own = node(name)
       own.state = 'running'
+      // The event loop of Node looks at its timers before it reads its sockets.
+      perform(own, own.protocol.tick(nowMs))
       for (const fn of own.waiting.splice(0)) fn()
     },
     stall(name, stalled) {
