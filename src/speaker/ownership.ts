@@ -92,8 +92,11 @@ const MAY_PASS: ReadonlySet<Inability> = new Set([
   // DHCP and networkd take an address off a link for a moment.
   'subnet-missing',
 ])
-/** How long an owner's link may be away before it gives its addresses up: longer where that costs a write and others wait for the API. */
-export const FLAP_MS = { membership: 200, readiness: 2000 } as const
+/**
+ * How long an owner's link may be away before it gives its addresses up. With membership longer than the deadMs of either profile: when a
+ * switch is away, a node finds itself in a minority first, and then keeps what it has. Without, giving up costs a write, and others wait.
+ */
+export const FLAP_MS = { membership: 400, readiness: 2000 } as const
 
 /** How long an owner that was never heard since it has the address may be silent before a majority takes it. */
 export const UNHEARD_MS = 5000

@@ -1,7 +1,7 @@
 /** Random lives of three speakers, from what they hear and read to their lines and patches (test/speaker/model/chain.ts). */
 import t from 'tap'
 import { createRandom } from '../soak/support/random.ts'
-import { type ChainOptions, createChain, happen, look, restart, tell, wrongAfterRepair } from './model/chain.ts'
+import { type ChainOptions, createChain, happen, look, notice, restart, tell, wrongAfterRepair } from './model/chain.ts'
 
 const STEPS = 150
 const LIVES = 60
@@ -15,6 +15,30 @@ t.test('when every fault has ended, one node answers for each address, and the c
     if (wrong !== undefined) return void t.fail(`seed ${seed}: ${wrong}`)
   }
   t.pass(`${LIVES} lives`)
+})
+
+t.test('a switch is away for a while: every link is down, nobody is heard, and nothing has moved when it is back', async (t) => {
+  for (const awayMs of [100, 390, 1000, 60_000]) {
+    const chain = createChain()
+    t.equal(wrongAfterRepair(chain), undefined)
+    const before = JSON.stringify([...chain.claims.values()].map(({ status }) => status?.owner))
+    for (const [at, one] of chain.speakers.entries())
+      for (const other of chain.speakers.slice(at + 1)) chain.cut.add([one.name, other.name].sort().join())
+    for (const speaker of chain.speakers) speaker.isAble = false
+    for (let passedMs = 0; passedMs < awayMs; passedMs += 10) {
+      chain.world.nowMs += 10
+      for (const one of chain.speakers) {
+        if (passedMs >= 350) for (const other of chain.speakers) if (other !== one) notice(chain, one, other)
+        look(chain, one)
+      }
+    }
+    t.notOk(
+      chain.speakers.some(({ ownerships }) => ownerships.lines.size > 0),
+      'nobody answers on a dead link',
+    )
+    t.equal(wrongAfterRepair(chain), undefined)
+    t.equal(JSON.stringify([...chain.claims.values()].map(({ status }) => status?.owner)), before, `${awayMs} ms`)
+  }
 })
 
 /** n3 takes the address of n1 by a false suspicion, tells everybody, and starts anew before it could write it. */

@@ -2,6 +2,7 @@ import t from 'tap'
 import { err } from '../../src/result.ts'
 import type { Present } from '../../src/speaker/assertion.ts'
 import { electionOrder } from '../../src/speaker/election.ts'
+import { TIMING_PROFILES } from '../../src/speaker/membership/timing.ts'
 import { type Contest, decideOwnership, FLAP_MS, hasSuccessor } from '../../src/speaker/ownership.ts'
 import { ADDRESS, type ContestShape, contestOf, HEARS_ALL, lineOf, NODES } from './support/contest.ts'
 
@@ -123,6 +124,10 @@ for (const [name, [shape, want]] of Object.entries(table)) {
   })
 }
 
+t.test('a node that is cut off altogether knows it before its link counts as gone for good', async (t) => {
+  for (const { deadMs, heartbeatMs } of Object.values(TIMING_PROFILES)) t.ok(FLAP_MS.membership >= deadMs + heartbeatMs / 2)
+})
+
 t.test('a take names its epoch, and why the last ownership ended', async (t) => {
   const take = (shape: ContestShape) => decideOwnership(contestOf({ self: 'n3', membership: hears(), ...shape }))
   t.match(decideOwnership(contestOf()), { kind: 'take', epoch: 1, departure: undefined })
@@ -151,7 +156,7 @@ t.test('whoever waits says when to look again', async (t) => {
   }
   waits({ self: 'n3', sinceMs: 500 }, 1500, 2000)
   waits({ self: 'n3', sinceMs: 100, membership: hears() }, 400, 525)
-  waits({ present: heldBy('n1'), ability: DOWN, sinceMs: 50, membership: hears() }, 150, 150)
+  waits({ present: heldBy('n1'), ability: DOWN, sinceMs: 50, membership: hears() }, 350, 350)
   waits({ present: heldBy('n1'), unfit: { n1: 'node-excluded' }, sinceMs: 600, membership: hears() }, 1024, 1025)
   t.equal(wakeOf({ present: heldBy('n1') }), undefined)
 })

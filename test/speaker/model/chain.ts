@@ -10,6 +10,7 @@ import { type Member, quorumOf } from '../../../src/speaker/membership/facts.ts'
 import type { AddressWord } from '../../../src/speaker/membership/message.ts'
 import { createClaimMemory } from '../../../src/speaker/memory.ts'
 import { createOwnerships, type Ownerships } from '../../../src/speaker/ownerships.ts'
+import { createRegainedQuorum, type RegainedQuorum } from '../../../src/speaker/regained-quorum.ts'
 import { createWords } from '../../../src/speaker/words.ts'
 import type { Random } from '../../soak/support/random.ts'
 import { claimObject, clusterFacts, ETH0, hostFacts } from '../support/objects.ts'
@@ -34,6 +35,7 @@ interface Speaker {
   hasApi: boolean
   knowledge: Knowledge
   ownerships: Ownerships
+  quorum: RegainedQuorum
   /** What membership repeats to the peers. */
   ledger: Map<string, AddressWord>
   claims: Map<string, AddressClaimObject>
@@ -75,6 +77,7 @@ export function createChain(options: ChainOptions = {}) {
       hasApi: true,
       knowledge,
       ownerships,
+      quorum: createRegainedQuorum(),
       ledger,
       claims: new Map(claims),
       peers,
@@ -111,7 +114,7 @@ function factsOf({ world, speakers, hears }: Chain, speaker: Speaker): SpeakerFa
     nodeAddress: undefined,
     cluster: clusterFacts({ nodes: NODES, membership: { settled: settled || nowMs - speaker.startedMs > 2000, members } }),
     host: hostFacts([{ ...ETH0, up: speaker.isAble }]),
-    quorum: quorumOf({ members }),
+    quorum: speaker.quorum.at(quorumOf({ members }), nowMs),
     isBroken: () => false,
     rebalance: undefined,
     nowMs,
