@@ -7,8 +7,8 @@ import { count, createProgress, type Progress, readOptions, SEED } from './suppo
 export const describe = 'Two and three nodes with the rules of layer 2 ownership: every state within some faults, and random lives.'
 
 export const flags = {
-  states: count(3_000_000, 1, 'How many states one exploration may have; each has some 1,500 bytes.'),
-  lives: count(20_000, 0, 'How many random lives there are.'),
+  states: count(300_000, 1, 'How many states one exploration may have; a million need some 3 GB.'),
+  lives: count(5000, 0, 'How many random lives there are.'),
   steps: count(600, 1, 'How many steps a life has.'),
   seed: SEED,
 } as const
