@@ -7,7 +7,7 @@ import { count, createProgress, type Progress, readOptions, SEED } from './suppo
 export const describe = 'Two and three nodes with the rules of layer 2 ownership: every state within some faults, and random lives.'
 
 export const flags = {
-  states: count(300_000, 1, 'How many states one exploration may have; a million need some 3 GB.'),
+  states: count(300_000, 1, 'How many states one exploration may have; it ends there unfinished, without a fault.'),
   lives: count(5000, 0, 'How many random lives there are.'),
   steps: count(600, 1, 'How many steps a life has.'),
   seed: SEED,
