@@ -50,13 +50,13 @@ export type Outcome = Readonly<Record<PairFamily, Seen>>
 const CALM_MS = 250
 const RECORDED_MS = 5000
 
+/** How often other addresses are tried where the node that stands first did not hear of the claims in time. */
+const TRIES = 6
+
 /** Claims a pair of addresses and waits until their first owner answers on the wire, and nobody else. */
 export async function claimPair(world: FailoverWorld, owner: string, prepare?: Episode['prepare']): Promise<Pair> {
-  const pair = world.pair(owner)
-  await prepare?.(pair)
-  for (const family of FAMILIES) await world.claim(pair[family])
+  const pair = await ownedPair(world, owner, prepare)
   for (const family of FAMILIES) {
-    await world.owned(pair[family], owner)
     await world.known(pair[family])
     world.wire.probe(pair[family])
   }
@@ -67,6 +67,21 @@ export async function claimPair(world: FailoverWorld, owner: string, prepare?: E
     const reports = await Promise.all(FAMILIES.map((family) => world.wire.report(pair[family])))
     if (reports.every(({ lost, tenures }) => lost === 0 && tenures.length === 1 && tenures[0]?.mac === world.macOf(owner))) return pair
     if (Date.now() > endMs) throw new Error(`${owner} alone does not answer: ${await confusion(world, pair, reports)}`)
+  }
+}
+
+/** A node whose watch only just mends may learn of a claim after the next in the queue has lost its patience, and rightly so. */
+async function ownedPair(world: FailoverWorld, owner: string, prepare?: Episode['prepare']): Promise<Pair> {
+  for (let left = TRIES; ; left--) {
+    const pair = world.pair(owner)
+    await prepare?.(pair)
+    for (const family of FAMILIES) await world.claim(pair[family])
+    const owned = (family: PairFamily) => world.until('owned', pair[family], ({ status }) => status?.owner !== undefined)
+    const claims = await Promise.all(FAMILIES.map(owned))
+    if (claims.every(({ status }) => status?.owner?.node === owner)) return pair
+    if (left === 1) throw new Error(`${owner} is never the first owner: ${JSON.stringify(claims.map(({ status }) => status))}`)
+    await world.release(FAMILIES.map((family) => pair[family]))
+    await delay(1000)
   }
 }
 

@@ -115,7 +115,7 @@ const beside = (world: FailoverWorld): readonly Fault[] => [
       fault: ({ owner, others: [first = ''] }) => world.powerOff(owner, first),
       watchMs: 2500,
       mend: ({ others: [first = ''] }) => world.powerOn(first),
-      afterMs: 3000,
+      afterMs: 6500,
     },
     want: { during: { moves: 0, lost: 'any' }, after: { moves: 0, lost: 'any', answered: true }, epoch: 2 },
   },

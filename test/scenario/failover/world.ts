@@ -104,6 +104,7 @@ function assemble(base: SpeakerWorld, links: Links, wire: WireCapture): Failover
     },
     outages,
     async recover() {
+      for (const node of dark) await speakers.verbs.speaker(node).stop('SIGKILL')
       dark.clear()
       await outages.end()
       await recover(base, links, speakers.verbs)
