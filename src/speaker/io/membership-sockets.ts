@@ -14,6 +14,7 @@ export interface MembershipSockets {
   keys(keys: Keys): void
   /** A packet that cannot be sent is lost, like one on the wire. */
   send(ip: string, packet: MembershipPacket): void
+  /** Which streams there should be, now and whenever the sockets are open again. */
   links(links: readonly Link[]): void
   /** Resolves when what was sent has left and the ports are free. Idempotent; open() may follow. */
   close(): Promise<void>
@@ -38,18 +39,22 @@ interface State {
   keys: Keys | undefined
   udp: Socket | undefined
   links: Links | undefined
+  wanted: readonly Link[]
   sending: number
 }
 
 export function createMembershipSockets(options: SocketsOptions): MembershipSockets {
-  const state: State = { keys: undefined, udp: undefined, links: undefined, sending: 0 }
+  const state: State = { keys: undefined, udp: undefined, links: undefined, wanted: [], sending: 0 }
   return {
     open: () => openSockets(options, state),
     keys(keys) {
       state.keys = keys
     },
     send: (ip, packet) => send(options, state, ip, packet),
-    links: (links) => state.links?.sync(links),
+    links(links) {
+      state.wanted = links
+      state.links?.sync(links)
+    },
     async close() {
       const { udp, links } = state
       state.udp = undefined
@@ -99,6 +104,7 @@ async function openSockets(options: SocketsOptions, state: State): Promise<void>
   })
   state.udp = udp
   state.links = links
+  links.sync(state.wanted)
 }
 
 function send(options: SocketsOptions, state: State, ip: string, packet: MembershipPacket): void {
