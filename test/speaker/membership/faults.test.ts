@@ -180,6 +180,20 @@ t.test('a link that is lost in one direction, or in both, changes nothing while 
   }
 })
 
+t.test('one link is lost and the others lose 15 %: the witness is asked, and five minutes pass without a death', async (t) => {
+  // Without questions to the witness there are two to six deaths, whatever the seed.
+  for (const seed of [2, 3]) {
+    const watch = watchFalseDeaths()
+    const network = settledNetwork(3, { ...watch, seed, raw: true })
+    watch.watch(network)
+    network.path({ loss: 0.15 })
+    network.path({ loss: 1 }, ['node-1'], ['node-2'])
+    network.path({ loss: 1 }, ['node-2'], ['node-1'])
+    network.run(300_000)
+    t.same(watch.deaths, [], `seed ${seed}`)
+  }
+})
+
 t.test('a link that is lost in one direction from the start: who hears by hearsay only is heard as well', async (t) => {
   const names = nodeNames(3)
   const network = createNetwork({ names })
