@@ -2,6 +2,7 @@ import { formatIp } from '../addr/ip.ts'
 import { formatMac } from '../addr/mac.ts'
 import type { AddressClaimObject } from '../api/address-claim.ts'
 import { moveWishOf } from '../api/claim-annotations.ts'
+import { conflictOf } from '../api/condition.ts'
 import type { Result } from '../result.ts'
 import { type Ability, abilityFor } from './ability.ts'
 import type { Present } from './assertion.ts'
@@ -117,12 +118,16 @@ function contestOf(
     order: () => memory.order(name, cluster.nodeNames, claim.spec.address, electorate.weightOf),
     complete: electorate.complete,
     eligibility: electorate.eligibility,
-    vacantForMs: (vacancy) => memory.vacantForMs(name, vacancy, nowMs) / (needsProbe(claim) ? PROBE_PATIENCE : 1),
+    vacantForMs: (vacancy) => memory.vacantForMs(name, vacancy, nowMs) / slownessOf(claim),
   }
 }
 
 /** A probe takes as long as the second in the queue waits otherwise, so everybody behind the first waits this many times as long. */
 const PROBE_PATIENCE = 6
+
+/** By what the wait of everybody behind the first is stretched. What the first has found in use the others leave to it for good. */
+const slownessOf = (claim: AddressClaimObject): number =>
+  needsProbe(claim) ? (conflictOf(claim) === undefined ? PROBE_PATIENCE : Number.POSITIVE_INFINITY) : 1
 
 /** Whether the wire has to be asked before the address is given to its first owner. */
 export const needsProbe = (claim: AddressClaimObject): boolean =>

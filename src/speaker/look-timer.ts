@@ -8,7 +8,7 @@ export interface LookTimer {
   run(): void
   /** Looks after changes that come together have come. */
   soon(): void
-  /** Looks after `ms` at the latest. */
+  /** Looks after `ms`, and not before alone: a look until then does not stand for it. */
   within(ms: number): void
   /** Idempotent. */
   close(): void
@@ -21,33 +21,50 @@ const REST = 4
 const LONGEST_SETTLE_MS = 500
 /** A look at everything that nothing asked for: a lost wake-up must not last. */
 const LONGEST_SLEEP_MS = 10_000
+/** What is asked for within this time is one look. */
+const GRID_MS = 5
 
 /** `look` looks at everything, and gives after how many milliseconds time alone may have changed something. */
 export function createLookTimer(clock: Clock, look: () => number | undefined): LookTimer {
   let state: 'new' | 'on' | 'closed' = 'new'
   let timer: Timer | undefined
-  let dueMs = Infinity
+  let timerMs = Infinity
   let lookMs = 0
+  /** Times that looks before them do not stand for. */
+  const deadlines = new Set<number>()
+  /** The time of a look that any earlier one stands for. */
+  let soonMs = Infinity
   const run = (): void => {
     if (state !== 'on') return
-    timer?.cancel()
-    dueMs = Infinity
+    soonMs = Infinity
     const beganMs = clock.monotonicMs()
+    for (const deadline of deadlines) if (deadline <= beganMs) deadlines.delete(deadline)
     const againMs = look()
-    lookMs = clock.monotonicMs() - beganMs
-    within(Math.min(againMs ?? LONGEST_SLEEP_MS, LONGEST_SLEEP_MS))
+    const endedMs = clock.monotonicMs()
+    lookMs = endedMs - beganMs
+    soonMs = Math.min(soonMs, endedMs + Math.min(againMs ?? LONGEST_SLEEP_MS, LONGEST_SLEEP_MS))
+    sleep()
   }
-  const within = (ms: number): void => {
-    const thenMs = clock.monotonicMs() + ms
-    if (state !== 'on' || thenMs >= dueMs) return
+  const sleep = (): void => {
+    const dueMs = Math.min(soonMs, ...deadlines)
+    if (state !== 'on' || dueMs === timerMs) return
     timer?.cancel()
-    dueMs = thenMs
-    timer = clock.setTimer(ms, run)
+    timerMs = dueMs
+    timer = clock.setTimer(Math.max(0, dueMs - clock.monotonicMs()), () => {
+      timerMs = Infinity
+      run()
+    })
   }
   return {
     run,
-    within,
-    soon: () => within(Math.min(LONGEST_SETTLE_MS, Math.max(SETTLE_MS, REST * lookMs))),
+    within(ms) {
+      deadlines.add(Math.ceil((clock.monotonicMs() + ms) / GRID_MS) * GRID_MS)
+      sleep()
+    },
+    soon() {
+      soonMs = Math.min(soonMs, clock.monotonicMs() + Math.min(LONGEST_SETTLE_MS, Math.max(SETTLE_MS, REST * lookMs)))
+      sleep()
+    },
     start() {
       if (state === 'new') state = 'on'
       run()

@@ -1,5 +1,6 @@
 import type { AddressClaimObject } from '../api/address-claim.ts'
 import { type Decision, decideClaim, type Knowledge, lineOf, type SpeakerFacts } from './desired.ts'
+import { type AddressKey, addressKey } from './layer2/address-key.ts'
 import type { Layer2Line } from './layer2/table.ts'
 import { isUnreported } from './report.ts'
 import type { ReportedLine } from './report-of.ts'
@@ -22,8 +23,8 @@ interface Options {
   readonly knowledge: Knowledge
   /** The wire must be equal to these. */
   readonly announce: (lines: readonly Layer2Line[]) => void
-  /** The peers must be told. */
-  readonly tell: (change: WordsChange) => void
+  /** The peers must be told; those whose owner is alive, by their addresses, when this node answers for them. */
+  readonly tell: (change: WordsChange, gently: ReadonlyMap<AddressKey, string>) => void
   /** After wire and peers. */
   readonly onDecided: (claim: AddressClaimObject, decision: Decision, facts: SpeakerFacts) => void
 }
@@ -46,15 +47,18 @@ export function createOwnerships({ knowledge, announce, tell, onDecided }: Optio
   const look = (claims: Iterable<AddressClaimObject>, facts: SpeakerFacts): number | undefined => {
     const looked = [...claims]
     let wakeInMs: number | undefined
+    const gently = new Map<AddressKey, string>()
     for (const claim of looked) {
       const ms = decide(claim, facts)
+      const planned = plannedMove(decisions.get(claim.metadata.name), facts)
+      if (planned !== undefined) gently.set(planned, claim.metadata.name)
       if (ms !== undefined) wakeInMs = Math.min(wakeInMs ?? ms, ms)
     }
     // The wire first: a peer that hears of the new owner falls silent.
     if (changed) announce([...lines.values()])
     changed = false
     const change = knowledge.words.change()
-    if (change !== undefined) tell(change)
+    if (change !== undefined) tell(change, gently)
     for (const claim of looked) {
       const decision = decisions.get(claim.metadata.name)
       if (decision !== undefined) onDecided(claim, decision, facts)
@@ -77,6 +81,13 @@ export function createOwnerships({ knowledge, announce, tell, onDecided }: Optio
       return look(all.values(), facts)
     },
   }
+}
+
+/** The address that this node takes from an owner that is alive: it goes on answering until it hears of its successor. */
+function plannedMove(decision: Decision | undefined, { cluster }: SpeakerFacts): AddressKey | undefined {
+  if (decision?.ownership.kind !== 'take' || decision.present?.state !== 'held') return undefined
+  const isAlive = cluster.membership?.members.get(decision.present.node)?.alive === true
+  return isAlive ? addressKey(decision.ownership.ability.ip) : undefined
 }
 
 /** Whether the line is another one now. */

@@ -1,4 +1,3 @@
-import { formatMac } from '../addr/mac.ts'
 import type { AddressClaimObject } from '../api/address-claim.ts'
 import { nodeAddressOf, routesNeeded } from './ability.ts'
 import { type Chronicle, createChronicle } from './chronicle.ts'
@@ -13,19 +12,18 @@ import { handOver } from './hand-over.ts'
 import { type ClaimWriter, createClaimWriter, type PlannedWrite } from './io/claim-writer.ts'
 import { createSpeakerMetrics, type SpeakerMetrics } from './io/speaker-metrics.ts'
 import { createJournal } from './journal.ts'
-import type { ForeignClaim } from './layer2/observation.ts'
 import { createLookTimer, type LookTimer } from './look-timer.ts'
-import { type Member, quorumOf } from './membership/facts.ts'
-import type { AddressWord } from './membership/message.ts'
+import { quorumOf } from './membership/facts.ts'
 import { createClaimMemory } from './memory.ts'
 import { createOwnerships, type Ownerships } from './ownerships.ts'
 import { createPresence, type Presence } from './presence.ts'
 import { createReadiness, type Readiness } from './readiness.ts'
 import { createRebalancing, type MoveHere, type Rebalancing } from './rebalancing.ts'
-import { createRegainedQuorum, type RegainedQuorum, WORDS_WITHIN_MS } from './regained-quorum.ts'
-import { createRoll, type Roll } from './roll.ts'
+import { createRegainedQuorum, type RegainedQuorum } from './regained-quorum.ts'
+import { createSignals } from './signals.ts'
 import type { Speaker, SpeakerOptions } from './speaker.ts'
-import { claimOfKey, createWords } from './words.ts'
+import { createTelling, type Telling } from './telling.ts'
+import { createWords } from './words.ts'
 
 /** How often the state of the layer 2 thread is looked at. */
 const OBSERVE_EVERY_MS = 500
@@ -50,7 +48,6 @@ interface Parts {
   readonly knowledge: Knowledge
   readonly ownerships: Ownerships
   readonly presence: Presence
-  readonly roll: Roll
   readonly rebalancing: Rebalancing
   readonly quorum: RegainedQuorum
   readonly readiness: Readiness
@@ -67,14 +64,12 @@ interface Parts {
 export function createSpeaker(options: SpeakerOptions): Speaker {
   const parts = createParts(options)
   const { state, timer, writer, plan, presence, readiness, ownerships, recorded } = parts
+  const signals = createSignals({ ...options, ...parts, lookAt: (names) => lookAt(parts, names) })
   return {
     wake: timer.soon,
     look: timer.run,
-    membersChanged: () => membersChanged(parts),
     removed: (claim) => removed(parts, claim),
-    heard: (node, words) => heard(parts, node, words),
-    resumed: (pause) => resumed(parts, pause),
-    challenged: (foreign) => challenged(parts, foreign),
+    ...signals,
     lines: () => [...ownerships.lines.values()],
     membership: presence.facts,
     checks: readiness.checks,
@@ -101,6 +96,7 @@ function createParts(options: SpeakerOptions): Parts {
   const { self, client, cluster, clock, logger, metrics, membership, layer2, recorder } = options
   const state: State = { moveHere: undefined, planning: undefined, started: false, leaving: false, closed: false }
   const knowledge: Knowledge = { memory: createClaimMemory(), words: createWords(self), conflicts: createConflicts() }
+  const telling = tellingOf(options, knowledge)
   const counts = createSpeakerMetrics(metrics)
   const events = createClaimEvents({ self, recorder, eipUid: cluster.eipUid })
   const ask = (name: string): void => {
@@ -115,11 +111,10 @@ function createParts(options: SpeakerOptions): Parts {
     ownerships: createOwnerships({
       knowledge,
       announce: (lines) => layer2?.announce(lines),
-      tell: ({ upsert, remove }) => membership?.words(upsert, remove),
+      tell: telling.tell,
       onDecided: (claim, decision, facts) => decided(parts, claim, decision, facts),
     }),
     presence: createPresence(self, membership),
-    roll: createRoll(logger),
     rebalancing: createRebalancing(self),
     quorum: createRegainedQuorum(),
     readiness: createReadiness({ layer2, membership, cluster, isStarted: () => state.started, isLeaving: () => state.leaving }),
@@ -139,6 +134,14 @@ function createParts(options: SpeakerOptions): Parts {
   }
   return parts
 }
+
+const tellingOf = ({ clock, membership, layer2 }: SpeakerOptions, { words }: Knowledge): Telling =>
+  createTelling({
+    words,
+    clock,
+    send: (upsert, remove) => membership?.words(upsert, remove),
+    served: () => layer2?.settled() ?? Promise.resolve(),
+  })
 
 function lookAtAll(parts: Parts): number | undefined {
   const { options, ownerships, knowledge, counts, presence } = parts
@@ -240,21 +243,6 @@ function removed({ ownerships, knowledge, writer, plan, chronicle, timer }: Part
   timer.soon()
 }
 
-function membersChanged({ presence, roll, knowledge, timer }: Parts): void {
-  const members = presence.heard()?.members ?? new Map<string, Member>()
-  roll.update(members)
-  // A speaker that was started again is not bound by what the process before it said.
-  for (const [node, { incarnation }] of members) if (incarnation !== undefined) knowledge.words.reborn(node, incarnation)
-  timer.run()
-  timer.within(WORDS_WITHIN_MS)
-}
-
-function heard(parts: Parts, node: string, words: readonly AddressWord[]): void {
-  const { memory, words: known } = parts.knowledge
-  for (const { address, epoch, state } of words) if (state === 'held') memory.ownerHeard(claimOfKey(address), node, epoch)
-  lookAt(parts, known.hear(node, words))
-}
-
 /** The others hear of it at once, and take over what this node still answers for. */
 async function leave(parts: Parts, limitMs: number): Promise<void> {
   const { options, state, presence, readiness, timer, ownerships } = parts
@@ -268,26 +256,6 @@ async function leave(parts: Parts, limitMs: number): Promise<void> {
   }
   const left = await handOver({ self, clock, look, facts: () => clusterNow(parts) }, limitMs)
   if (left.length > 0) logger.warn('addresses are still owned by this node; leaving all the same', { count: left.length })
-}
-
-/** Whatever the others took while this process was paused is off the wire before answers are permitted again. The first is the start. */
-async function resumed({ options: { layer2, membership, logger }, timer }: Parts, pause: number): Promise<void> {
-  timer.run()
-  await layer2?.settled()
-  membership?.reconciled(pause)
-  if (pause > 1) logger.warn('this process was paused, or heard nobody; it goes on by what the other speakers say', { pause })
-}
-
-/** A majority goes on and says once more whose the address is: whoever claims it may be a speaker that has missed it. */
-function challenged(parts: Parts, foreign: ForeignClaim): void {
-  const { options, knowledge, presence } = parts
-  const name = claimOfKey(foreign.address)
-  const membership = presence.facts()
-  const everyoneIsHeard = membership === undefined || [...membership.members.values()].every(({ alive }) => alive)
-  knowledge.conflicts.heard(name, foreign, everyoneIsHeard)
-  options.logger.warn('another host claims an address of this node', { claim: name, mac: formatMac(foreign.mac), count: foreign.count })
-  if (membership !== undefined && quorumOf(membership) !== 'minority') options.membership?.repeat([foreign.address])
-  lookAt(parts, [name])
 }
 
 /** Looks at the layer 2 thread, and says to the others whether this node serves, again and again until it is closed. */

@@ -8,6 +8,7 @@ import { addressKey } from '../../src/speaker/layer2/address-key.ts'
 import type { Layer2Line } from '../../src/speaker/layer2/table.ts'
 import { type Member, type MembershipFacts, quorumOf } from '../../src/speaker/membership/facts.ts'
 import { createClaimMemory } from '../../src/speaker/memory.ts'
+import { FLAP_MS } from '../../src/speaker/ownership.ts'
 import { createOwnerships } from '../../src/speaker/ownerships.ts'
 import { createWords, type WordsChange } from '../../src/speaker/words.ts'
 import { type ClusterShape, claimObject, clusterFacts, ETH0, hostFacts, ipOf } from './support/objects.ts'
@@ -148,12 +149,12 @@ t.test('an owner that cannot go on says so at once, and the claim follows', asyn
   knowledge.words.change()
   t.match(decideClaim(claim, down(100), knowledge).ownership, { kind: 'silent', reason: 'interface-down' })
   t.equal(knowledge.words.change(), undefined, 'a link may be back in a moment')
-  const given = decideClaim(claim, down(400), knowledge)
+  const given = decideClaim(claim, down(100 + FLAP_MS.membership), knowledge)
   t.match(given.ownership, { kind: 'release', epoch: 4, reason: 'interface-down' })
   t.match(knowledge.words.change()?.upsert, [{ epoch: 4, state: 'released' }])
-  const later = decideClaim(claim, down(500), knowledge)
+  const later = decideClaim(claim, down(1100), knowledge)
   t.match(later.ownership, { kind: 'silent', reason: 'interface-down' })
-  t.match(patchFor(claim, later, down(500), knowledge)?.status, {
+  t.match(patchFor(claim, later, down(1100), knowledge)?.status, {
     owner: null,
     history: [{ node: FIRST, epoch: 4, reason: /^InterfaceDown: / }],
   })
@@ -164,7 +165,7 @@ t.test('an owner that cannot go on says so at once, and the claim follows', asyn
   t.match(decideClaim(claim, facts, peer).ownership, { kind: 'take', first: 'announce', epoch: 5, departure: 'released' })
 
   const written = claimObject(ADDRESS, {}, { history: [{ node: FIRST, epoch: 4, from: NOW, reason: 'InterfaceDown' }] })
-  t.equal(patchFor(written, decideClaim(written, down(600), knowledge), down(600), knowledge), undefined, 'said and written')
+  t.equal(patchFor(written, decideClaim(written, down(1200), knowledge), down(1200), knowledge), undefined, 'said and written')
 })
 
 t.test('the first owner of all is recorded first; readiness records always first', async (t) => {
@@ -248,6 +249,10 @@ t.test('an address that is probed: who waits, and for how long', async (t) => {
   t.match(decisionAfter(0, { claim: probed, alive: NODES }).ownership, { kind: 'take', first: 'record' })
   t.match(decisionAfter(2500, { claim: probed, self: SECOND, alive: NODES }).ownership, { kind: 'silent' }, 'the first may be asking')
   t.match(decisionAfter(4000, { claim: probed, self: SECOND, alive: NODES }).ownership, { kind: 'take' })
+  const words = { status: 'True', reason: 'AddressInUse', message: 'x', lastTransitionTime: NOW } as const
+  const taken = claimObject(ADDRESS, { probe: true }, { phase: 'Probing', conditions: [{ type: 'AddressConflict', ...words }] })
+  t.match(decisionAfter(60_000, { claim: taken, self: SECOND, alive: NODES }).ownership, { kind: 'silent' }, 'another one asks no more')
+  t.match(decisionAtOnce({ claim: taken, alive: NODES }).ownership, { kind: 'take' }, 'the first does, now and then')
 })
 
 t.test('a foreign claim that lasts is a condition of the owner alone', async (t) => {

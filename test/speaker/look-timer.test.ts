@@ -64,3 +64,15 @@ t.test('a look that takes long rests longer', async (t) => {
   await pass(1)
   t.equal(looks.length, 2)
 })
+
+t.test('what time alone will change is not forgotten for a look that comes before', async (t) => {
+  const { timer, looks, pass } = timing()
+  timer.start()
+  await pass(1000)
+  timer.run()
+  timer.within(300)
+  await pass(100)
+  timer.soon()
+  await pass(4000)
+  t.same(looks, [0, 1000, 1105, 1300])
+})
