@@ -97,7 +97,7 @@ async function movesOn(t: Test, suite: Suite, ip: string, before: { readonly nod
 /** A page on each port, for the client in the segment and for the one behind the router. */
 async function isReached(suite: Suite, ip: string): Promise<boolean> {
   const asks = [suite.client, suite.far].flatMap((from) =>
-    PORTS.map((port): Promise<Printed> => from('busybox', ['wget', '-T', '1', '-qO-', `http://${ip}:${port}/`])),
+    PORTS.map((port): Promise<Printed> => from('timeout', ['1.5', 'busybox', 'wget', '-qO-', `http://${ip}:${port}/`])),
   )
   return (await Promise.all(asks)).every(({ code, stdout }) => code === 0 && /\S/.test(stdout))
 }
