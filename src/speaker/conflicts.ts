@@ -17,10 +17,13 @@ export interface Conflicts {
   forget(claim: string): void
 }
 
-/** For this long after a foreign claim a minority leaves the address alone. */
+/** For this long after a foreign claim a minority leaves the address alone; twice as long each time that it was told so before. */
 export const CHALLENGED_MS = 10_000
+const LONGEST_CHALLENGE_MS = 600_000
 /** A claim that comes once may be the last frame of the former owner, or of a host that yields to our defence. */
 const PERSISTS_MS = 1000
+/** With a speaker that is not heard it may be that one; but no speaker goes on for so long beside one whose word is repeated to it. */
+const PERSISTS_UNHEARD_MS = 60_000
 /** Without a foreign claim for this long a conflict is over. */
 export const CONFLICT_LASTS_MS = 600_000
 const FOREIGN_CLAIM = 'ForeignClaim'
@@ -28,24 +31,22 @@ const FOREIGN_CLAIM = 'ForeignClaim'
 interface Episode {
   readonly mac: Uint8Array
   readonly firstMs: number
+  /** Since when every speaker is heard. */
+  readonly aloneSinceMs: number
   readonly lastMs: number
   readonly persistent: boolean
+  /** How long the address is left alone. */
+  readonly challengeMs: number
 }
 
 /** Creates an empty memory. */
 export function createConflicts(): Conflicts {
   const episodes = new Map<string, Episode>()
   return {
-    heard(claim, { mac, atMs }, alone) {
-      const before = episodes.get(claim)
-      const goesOn = before !== undefined && alone && atMs - before.lastMs <= CHALLENGED_MS && sameMac(mac, before.mac)
-      const firstMs = goesOn ? before.firstMs : atMs
-      const persistent = (before?.persistent ?? false) || (goesOn && atMs - firstMs >= PERSISTS_MS)
-      episodes.set(claim, { mac, firstMs, lastMs: atMs, persistent })
-    },
+    heard: (claim, foreign, alone) => void episodes.set(claim, nextEpisode(episodes.get(claim), foreign, alone)),
     challenged(claim, nowMs) {
       const episode = episodes.get(claim)
-      return episode !== undefined && nowMs - episode.lastMs < CHALLENGED_MS
+      return episode !== undefined && nowMs - episode.lastMs < episode.challengeMs
     },
     report(claim, self, nowMs, wallMs) {
       const episode = episodes.get(claim.metadata.name)
@@ -58,6 +59,32 @@ export function createConflicts(): Conflicts {
     count: (nowMs) => [...episodes.values()].filter((episode) => lasts(episode, nowMs)).length,
     forget: (claim) => void episodes.delete(claim),
   }
+}
+
+function nextEpisode(
+  before: Episode | undefined,
+  { mac, atMs }: Pick<Episode, 'mac'> & { readonly atMs: number },
+  alone: boolean,
+): Episode {
+  const goesOn = before !== undefined && atMs - before.lastMs <= CHALLENGED_MS && sameMac(mac, before.mac)
+  const firstMs = goesOn ? before.firstMs : atMs
+  const aloneSinceMs = alone ? Math.min(goesOn ? before.aloneSinceMs : Infinity, atMs) : Infinity
+  const persists = atMs - aloneSinceMs >= PERSISTS_MS || atMs - firstMs >= PERSISTS_UNHEARD_MS
+  return {
+    mac,
+    firstMs,
+    aloneSinceMs,
+    lastMs: atMs,
+    persistent: (before?.persistent ?? false) || persists,
+    challengeMs: challengeMs(before, atMs),
+  }
+}
+
+/** Whoever goes on after a challenge and is challenged again was wrong to go on. */
+function challengeMs(before: Episode | undefined, atMs: number): number {
+  const quietMs = before === undefined ? Infinity : atMs - before.lastMs
+  if (before === undefined || quietMs >= 2 * LONGEST_CHALLENGE_MS) return CHALLENGED_MS
+  return quietMs < before.challengeMs ? before.challengeMs : Math.min(LONGEST_CHALLENGE_MS, 2 * before.challengeMs)
 }
 
 const sameMac = (a: Uint8Array, b: Uint8Array): boolean => a.every((byte, at) => byte === b[at])

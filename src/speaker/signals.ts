@@ -1,5 +1,6 @@
 import { formatMac } from '../addr/mac.ts'
 import type { Logger } from '../runtime/logger.ts'
+import { CHALLENGED_MS } from './conflicts.ts'
 import type { Knowledge } from './desired.ts'
 import type { ForeignClaim } from './layer2/observation.ts'
 import type { LookTimer } from './look-timer.ts'
@@ -58,6 +59,7 @@ export function createSignals({ knowledge, presence, membership, layer2, logger,
       logger.warn('another host claims an address of this node', { claim: name, mac: formatMac(foreign.mac), count: foreign.count })
       if (facts !== undefined && quorumOf(facts) !== 'minority') membership?.repeat([foreign.address])
       lookAt([name])
+      timer.within(CHALLENGED_MS)
     },
   }
 }

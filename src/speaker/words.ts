@@ -57,7 +57,8 @@ export function createWords(self: string): Words {
     say(claim, address, word) {
       if (isSameWord(own.get(claim), word)) return
       const ip = parseIp(address)
-      if (!ip.ok) return
+      // An epoch that somebody forged has no place in a packet.
+      if (!ip.ok || !Number.isSafeInteger(word.epoch)) return
       const { epoch, state, recorded } = word
       own.set(claim, { address: addressKey(ip.value), epoch, state, recorded })
       untold.add(claim)

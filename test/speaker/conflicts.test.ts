@@ -61,3 +61,22 @@ t.test('a conflict is over after ten minutes, whoever saw it', async (t) => {
 t.test('what a probe finds names the MAC and what to do', async (t) => {
   t.match(inUse('n1', mac), { status: 'True', reason: 'AddressInUse', message: /02:00:00:00:00:09.*exclude/ })
 })
+
+t.test('with a speaker in repair for weeks a conflict is found all the same, later', async (t) => {
+  const times = Array.from({ length: 13 }, (_, at) => at * 5000)
+  t.equal(heardAt(times.slice(0, -1), false).report(claim(), 'n1', 55_000, WALL_MS), undefined)
+  t.match(heardAt(times, false).report(claim(), 'n1', 60_000, WALL_MS), { status: 'True' })
+})
+
+t.test('whoever goes on after a challenge, and is challenged again, waits twice as long', async (t) => {
+  const conflicts = heardAt([0, 500])
+  t.equal(conflicts.challenged(ADDRESS, 10_499), true)
+  t.equal(conflicts.challenged(ADDRESS, 10_500), false)
+  conflicts.heard(ADDRESS, { mac, atMs: 11_000 }, false)
+  t.equal(conflicts.challenged(ADDRESS, 30_999), true)
+  t.equal(conflicts.challenged(ADDRESS, 31_000), false)
+  conflicts.heard(ADDRESS, { mac, atMs: 32_000 }, false)
+  t.equal(conflicts.challenged(ADDRESS, 71_999), true)
+  conflicts.heard(ADDRESS, { mac, atMs: 10_000_000 }, false)
+  t.equal(conflicts.challenged(ADDRESS, 10_010_000), false, 'long after, it begins anew')
+})
