@@ -29,7 +29,11 @@ t.setTimeout(LIMIT_MS + 60_000)
 
 t.test('without a bench it says which there are; a wrong flag is a sentence', async (t) => {
   const cases: readonly { readonly argv: readonly string[]; readonly code: number; readonly says: RegExp }[] = [
-    { argv: [], code: 2, says: /Benches: admit, all-allocation, allocate, allocate-one, arp, churn, fill, idle, membership, restart/ },
+    {
+      argv: [],
+      code: 2,
+      says: /Benches: admit, all-allocation, allocate, allocate-one, arp, churn, failover, fill, idle, membership, restart, speaker-memory/,
+    },
     { argv: ['--help'], code: 0, says: /^Usage: / },
     { argv: ['support'], code: 2, says: /^there is no bench "support"/ },
     { argv: ['restart', '--help'], code: 0, says: /--services=NUMBER\n.*From 1 to 16000\. Default: 10000\./ },
@@ -95,4 +99,21 @@ t.test('arp, a few questions of each kind: everyone is answered, and a storm is 
   }
   t.ok(storm.limitedPerSecond > storm.answeredPerSecond, JSON.stringify(storm))
   t.equal(storm.othersLost, 0)
+})
+
+t.test('membership, one kill and one silence: both are found, and what is sent stays below its bound', async (t) => {
+  const { code, stdout, stderr } = await bench('membership', '--repetitions=1', '--seconds=1')
+  if (code !== 0) t.comment(stderr.slice(-2000))
+  t.equal(code, 0)
+  const { name, aims, rates, times } = JSON.parse(stdout) as BenchResult & {
+    readonly rates: readonly { readonly nodes: number; readonly packetsPerSecond: number }[]
+    readonly times: Readonly<Record<'floor' | 'kill' | 'silence', { readonly max: number; readonly count: number }>>
+  }
+  t.equal(name, 'membership')
+  t.same(
+    rates.map(({ nodes }) => nodes),
+    [3, 10, 50],
+  )
+  t.ok(aims.filter(({ unit }) => unit === '1/s').every(({ met }) => met))
+  for (const { max, count } of Object.values(times)) t.ok(count === 1 && max > 0)
 })
