@@ -32,6 +32,8 @@ export interface Membership {
   readonly fence: Fence
   readonly counters: MembershipCounters
   facts(): MembershipFacts
+  /** Whether the sockets have been open. Until then nobody can have heard this node. */
+  wasOpened(): boolean
   /** Why membership does not work, as sentences; none when it does. */
   health(): { readonly problems: readonly string[] }
   /** Says goodbye to the others, who take over at once: what has to be handed over was handed over before. Idempotent. */
@@ -65,6 +67,7 @@ interface State {
   readonly words: Map<AddressKey, AddressWord>
   facts: MembershipFacts
   sockets: string | undefined
+  opened: boolean
   /** Threads number their pauses from 1 on; for the callers every one has a number of its own. */
   pause: { readonly number: number; readonly ofThread: number } | undefined
   pauses: number
@@ -77,7 +80,7 @@ export function createMembership(options: MembershipOptions): Membership {
   const fence = createFence()
   const counters = createMembershipCounters()
   const state: State = {
-    ...{ thread: undefined, keys: undefined, peers: undefined, says: undefined, words: new Map(), sockets: undefined },
+    ...{ thread: undefined, keys: undefined, peers: undefined, says: undefined, words: new Map(), sockets: undefined, opened: false },
     ...{ pause: undefined, pauses: 0, timer: undefined, closed: false },
     facts: { settled: false, members: new Map() },
     lastTurn: { count: -1, atMs: options.clock.monotonicMs() },
@@ -88,6 +91,7 @@ export function createMembership(options: MembershipOptions): Membership {
     fence,
     counters,
     facts: () => state.facts,
+    wasOpened: () => state.opened,
     peers(peers) {
       state.peers = peers
       post({ kind: 'peers', peers })
@@ -143,8 +147,8 @@ function startThread(options: MembershipOptions, state: State, fence: Fence, cou
       if (state.peers !== undefined) post({ kind: 'peers', peers: state.peers })
     },
     onEnd() {
-      // The others learn of it at once; whoever has no others goes on.
-      if (state.peers?.some(({ node }) => node !== self) !== false) fence.extend(0)
+      // The others learn of it at once; whoever has no others, or was never heard by them, goes on.
+      if (state.opened && state.peers?.some(({ node }) => node !== self) !== false) fence.extend(0)
       state.pause = undefined
       setFacts(options, state, { settled: false, members: state.facts.members })
     },
@@ -165,7 +169,10 @@ function take(options: MembershipOptions, state: State, message: FromMembership)
       options.onResumed(state.pauses)
       return
     case 'sockets':
-      if (message.error === undefined) state.thread?.succeeded()
+      if (message.error === undefined) {
+        state.thread?.succeeded()
+        state.opened = true
+      }
       if (message.error === state.sockets) return
       state.sockets = message.error
       if (message.error === undefined) options.logger.info('membership sockets open', { ...options.bind })

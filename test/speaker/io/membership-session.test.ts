@@ -1,0 +1,80 @@
+import { randomInt } from 'node:crypto'
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import t from 'tap'
+import { createMetrics } from '../../../src/runtime/metrics.ts'
+import { createFence, monotonicMs } from '../../../src/speaker/fence.ts'
+import { createMembershipSession, OPENS_WITHIN_MS } from '../../../src/speaker/io/membership-session.ts'
+import { TIMING_PROFILES } from '../../../src/speaker/membership/timing.ts'
+import { createManualClock } from '../../support/manual-clock.ts'
+
+const ADDRESS = '127.77.0.3'
+const nothing = () => undefined
+const logger = { debug: nothing, info: nothing, warn: nothing, error: nothing, child: () => logger }
+
+/** A session on the loopback interface, whose own clock is moved by hand. The thread's clock is the system's. */
+function sessionAt(port: number, key: { readonly text: string } | { readonly dir: string }) {
+  const clock = createManualClock()
+  const metrics = createMetrics({ processMetrics: false })
+  let changes = 0
+  const session = createMembershipSession({
+    ...{ self: 'n1', timing: TIMING_PROFILES.default, bind: { address: ADDRESS, port }, key, clock, logger, metrics },
+    speaker: () => ({ membersChanged: () => void changes++, heard: nothing, resumed: async (pause) => session.reconciled(pause) }),
+  })
+  const isOff = async () => (await metrics.registry.getSingleMetricAsString('openelb_membership_off')).endsWith(' 1')
+  return { session, clock, isOff, changes: () => changes, isOpen: () => createFence(session.fence).isOpen(monotonicMs()) }
+}
+
+async function until(holds: () => boolean | Promise<boolean>): Promise<boolean> {
+  for (let left = 1000; left > 0 && !(await holds()); left--) await sleep(10)
+  return holds()
+}
+
+t.test('a port that is not to be had: readiness decides after a while, until the port is free', async (t) => {
+  const other = createServer()
+  other.listen(0, ADDRESS)
+  await once(other, 'listening')
+  const { port } = other.address() as { port: number }
+  const { session, clock, isOff, changes, isOpen } = sessionAt(port, { text: 'a key that nobody knows' })
+  t.teardown(() => session.close())
+  await session.start()
+  session.peers([])
+  t.ok(await until(() => session.health().problems.join().includes('EADDRINUSE')))
+  await clock.advance(OPENS_WITHIN_MS - 1)
+  t.match(session.facts(), { settled: false }, 'it may be the process before, which is about to end')
+  t.equal(await isOff(), false)
+  const before = changes()
+  await clock.advance(1)
+  t.equal(session.facts(), undefined)
+  t.same(session.health().problems, [], 'the Pod is as ready as without a key')
+  t.equal(await isOff(), true)
+  t.ok(changes() > before, 'it is looked at everything anew')
+  t.ok(isOpen(), 'answers are permitted')
+  await new Promise((resolve) => other.close(resolve))
+  t.ok(await until(() => session.facts()?.settled === true))
+  t.ok(await until(async () => !(await isOff())))
+  t.ok(await until(isOpen))
+})
+
+t.test('a port that was open once: its loss says nothing of the others', async (t) => {
+  const { session, clock, isOff } = sessionAt(randomInt(20_000, 30_000), { text: 'a key that nobody knows' })
+  t.teardown(() => session.close())
+  await session.start()
+  session.peers([])
+  t.ok(await until(() => session.facts()?.settled === true))
+  await clock.advance(OPENS_WITHIN_MS)
+  t.match(session.facts(), { settled: true })
+  t.equal(await isOff(), false)
+})
+
+t.test('without a key it is off', async (t) => {
+  const { session, clock, isOff, isOpen } = sessionAt(randomInt(20_000, 30_000), { dir: t.testdir() })
+  t.teardown(() => session.close())
+  await session.start()
+  await clock.advance(OPENS_WITHIN_MS)
+  t.equal(session.facts(), undefined)
+  t.same(session.health().problems, [])
+  t.equal(await isOff(), true)
+  t.ok(isOpen())
+})
