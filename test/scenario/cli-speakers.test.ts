@@ -155,7 +155,11 @@ await t.test('an address is moved by hand, in both families, and the wire follow
 
 await t.test('a move is no conflict: the former owner does not insist', async (t) => {
   for (const address of [V4, V6]) {
-    t.equal(conflictOf(await world.read(address)), undefined, address)
+    const claim = await world.read(address)
+    t.equal(conflictOf(claim), undefined, address)
+    const owner = claim.status?.owner?.node ?? ''
+    const line = readReport(JSON.parse((await speakerOn(owner).page('/report')).text))?.addresses.find((each) => each.address === address)
+    t.equal(line?.foreignClaims, undefined, `${owner} heard nobody else claim ${address}`)
   }
   const told = client.gratuitous(V4).map(({ senderMac }) => senderMac)
   t.equal(told.at(-1), macOf(await ownerOf(V4)), 'the last word is that of the owner')

@@ -4,13 +4,18 @@ import type { ForeignClaim } from './observation.ts'
 
 /** An address is defended this seldom, so that two hosts that both insist send a frame each and no war. RFC 5227 section 1.1: 10 s. */
 export const DEFEND_INTERVAL_MS = 10_000
+/**
+ * A first claim is defended so late. On a planned move the next owner announces the address while its word is still on its way to the former
+ * one, whose defence would send the neighbours back to it; by then the address is ours no more.
+ */
+export const DEFEND_DELAY_MS = 50
 /** An address is told of this seldom. */
 const TELL_INTERVAL_MS = 1000
 /** How long after a failed send the defence is tried again. */
 const RETRY_DELAY_MS = 100
 
 /**
- * Claims of other hosts to addresses of ours. The first is answered at once by one announcement; what is claimed again within
+ * Claims of other hosts to addresses of ours. The first is answered after DEFEND_DELAY_MS by one announcement; what is claimed again within
  * DEFEND_INTERVAL_MS is announced once more at the end of it, so that the last word is ours as long as the address is.
  * Times are milliseconds of one clock of the caller. Source: RFC 5227 section 2.4 (c); for IPv6 the same, which RFC 4861 leaves open.
  */
@@ -49,7 +54,7 @@ export function createConflicts(): Conflicts {
       const conflict = conflicts.get(address) ?? { count: 0, toldMs: -Infinity, defendedMs: -Infinity, planned: false }
       conflicts.set(address, conflict)
       conflict.count++
-      if (!conflict.planned) defences.set(address, Math.max(nowMs, conflict.defendedMs + DEFEND_INTERVAL_MS))
+      if (!conflict.planned) defences.set(address, Math.max(nowMs + DEFEND_DELAY_MS, conflict.defendedMs + DEFEND_INTERVAL_MS))
       conflict.planned = true
       if (nowMs - conflict.toldMs < TELL_INTERVAL_MS) return
       conflict.toldMs = nowMs

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { createConflicts, DEFEND_INTERVAL_MS } from '../../../src/speaker/layer2/conflict.ts'
+import { createConflicts, DEFEND_DELAY_MS, DEFEND_INTERVAL_MS } from '../../../src/speaker/layer2/conflict.ts'
 
 const MAC = Uint8Array.of(2, 0, 0, 0, 0, 9)
 const OTHER = Uint8Array.of(2, 0, 0, 0, 0, 8)
@@ -24,7 +24,7 @@ t.test('the MAC is a copy: the buffer that it came in is used again', async (t) 
   t.same(conflicts.news()[0]?.mac, MAC)
 })
 
-t.test('a war of a minute: one defence at once, and one each DEFEND_INTERVAL', async (t) => {
+t.test('a war of a minute: one defence soon, and one each DEFEND_INTERVAL', async (t) => {
   const conflicts = createConflicts()
   const defended: number[] = []
   for (let nowMs = 0; nowMs < 60_000; nowMs++) {
@@ -36,15 +36,16 @@ t.test('a war of a minute: one defence at once, and one each DEFEND_INTERVAL', a
   }
   t.same(
     defended,
-    [0, 1, 2, 3, 4, 5].map((times) => times * DEFEND_INTERVAL_MS),
+    [0, 1, 2, 3, 4, 5].map((times) => DEFEND_DELAY_MS + times * DEFEND_INTERVAL_MS),
   )
 })
 
 t.test('a claim within the interval is answered at its end, so that the last word is ours; then there is peace', async (t) => {
   const conflicts = createConflicts()
   conflicts.heard(7, MAC, 0)
-  t.equal(conflicts.waitMs(0), 0)
-  t.same(conflicts.due(0, 8), [7])
+  t.equal(conflicts.waitMs(0), DEFEND_DELAY_MS)
+  t.same(conflicts.due(DEFEND_DELAY_MS - 1, 8), [])
+  t.same(conflicts.due(DEFEND_DELAY_MS, 8), [7])
   conflicts.defended(7, 0)
   t.equal(conflicts.waitMs(0), undefined)
   conflicts.heard(7, MAC, 50)
@@ -58,7 +59,7 @@ t.test('a defence that could not leave is tried again; one of an address that is
   const conflicts = createConflicts()
   conflicts.heard(7, MAC, 0)
   conflicts.heard(8, MAC, 0)
-  t.same(conflicts.due(0, 8), [7, 8])
+  t.same(conflicts.due(DEFEND_DELAY_MS, 8), [7, 8])
   conflicts.failed(7, 0)
   conflicts.forget(8)
   conflicts.failed(8, 0)
@@ -70,10 +71,18 @@ t.test('a defence that could not leave is tried again; one of an address that is
   t.equal(conflicts.news().at(-1)?.count, 1, 'ours anew: counted anew')
 })
 
+t.test('on a move the address goes before its defence is due: nothing is said', async (t) => {
+  const conflicts = createConflicts()
+  conflicts.heard(7, MAC, 0)
+  conflicts.forget(7)
+  t.equal(conflicts.waitMs(0), undefined)
+  t.same(conflicts.due(DEFEND_INTERVAL_MS, 8), [])
+})
+
 t.test('claims of thousands of addresses at once are defended so many at a time', async (t) => {
   const conflicts = createConflicts()
   for (let address = 0; address < 10_000; address++) conflicts.heard(address, MAC, 0)
   t.equal(conflicts.news().length, 10_000)
-  t.equal(conflicts.due(0, 8).length, 8)
-  t.equal(conflicts.waitMs(0), 0)
+  t.equal(conflicts.due(DEFEND_DELAY_MS, 8).length, 8)
+  t.equal(conflicts.waitMs(DEFEND_DELAY_MS), 0)
 })
