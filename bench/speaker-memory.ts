@@ -26,6 +26,7 @@ export const summary = 'Resident memory and processor time at rest of a speaker 
 export const flags = {
   services: count(10_000, 1, 60_000, 'Services of type LoadBalancer, each with an address, a claim and an EndpointSlice.'),
   seconds: count(60, 1, 3600, 'How long the speaker is watched at rest.'),
+  rest: count(15, 0, 600, 'Seconds without a look before that: for the bursts of the beginning, and for what V8 tidies up.'),
 }
 
 const PAPER_API = fileURLToPath(new URL('./support/paper-api.ts', import.meta.url))
@@ -38,8 +39,6 @@ const NODES = ['n1', 'n2', 'n3'] as const
 const MEMORY_LIMIT_MIB = 384
 const LOCAL_EVERY = 4
 const OWNED_WITHIN_MS = 180_000
-/** Bursts of the beginning, and what V8 tidies up by itself. */
-const REST_MS = 15_000
 
 interface Rest {
   readonly services: number
@@ -55,6 +54,7 @@ interface Stage {
   readonly wire: Wire
   readonly folder: string
   readonly seconds: number
+  readonly rest: number
   readonly progress: Progress
 }
 
@@ -67,10 +67,12 @@ const hostOf = ({ hosts }: Wire, at: number): WireHost => {
 /** Host 0 has the speaker, 1 and 2 the other members, 3 the API server. */
 const peersOf = (wire: Wire) => NODES.map((node, at) => ({ node, ip: hostOf(wire, at).ip }))
 
-async function startPaperApi({ wire }: Stage, services: number): Promise<LineProcess<PaperLine>> {
+async function startPaperApi({ wire, folder }: Stage, services: number): Promise<LineProcess<PaperLine>> {
   const host = hostOf(wire, NODES.length)
   const nodes = peersOf(wire).map(({ node: name, ip }) => ({ name, ip }))
-  const { cert, key } = ecCertificates(['api'])
+  const { ca, cert, key } = ecCertificates([`api,IP:${host.ip}`])
+  writeFileSync(join(folder, 'ca.crt'), ca)
+  writeFileSync(join(folder, 'token'), 'paper', { mode: 0o600 })
   const order: PaperOrder = {
     ...{ nodes, services, localEvery: LOCAL_EVERY, firstAddress: [10, 9, 10, 0], cert, key },
     listen: { host: host.ip, port: API_PORT },
@@ -88,43 +90,26 @@ function startMember({ wire }: Stage, at: number): LineProcess<unknown> {
   return startLines([...enter, process.execPath, MEMBER, JSON.stringify(settings)], 'stdout')
 }
 
-function kubeconfig({ wire, folder }: Stage): string {
-  const server = `https://${hostOf(wire, NODES.length).ip}:${API_PORT}`
-  const path = join(folder, 'kubeconfig')
-  const config = {
-    ...{ apiVersion: 'v1', kind: 'Config', 'current-context': 'paper' },
-    clusters: [{ name: 'paper', cluster: { server, 'insecure-skip-tls-verify': true } }],
-    users: [{ name: 'paper', user: { token: 'paper' } }],
-    contexts: [{ name: 'paper', context: { cluster: 'paper', user: 'paper' } }],
-  }
-  writeFileSync(path, JSON.stringify(config), { mode: 0o600 })
-  return path
-}
-
-/** Enters its memory cgroup, then gives up every right but NET_RAW, as the container has it. */
-const AS_IN_POD = 'echo $$ > "$1"; shift; exec "$@"'
+/** Enters its memory cgroup; its ServiceAccount's files are where a Pod has them, in a mount namespace of its own. */
+const AS_IN_POD = `
+mount -t tmpfs tmpfs /run
+mkdir -p /run/secrets/kubernetes.io
+cp -r "$1" /run/secrets/kubernetes.io/serviceaccount
+echo $$ > "$2"
+shift 2
+exec "$@"`
+/** Root with NET_RAW and no other capability, as in the container. */
 const RIGHTS = ['setpriv', '--bounding-set=-all,+net_raw', '--inh-caps=-all', '--no-new-privs']
 
-function startSpeaker(stage: Stage, procs: string): LineProcess<{ readonly msg?: string }> {
-  const { ip, enter } = hostOf(stage.wire, 0)
-  const args = ['--enable-layer2', `--metrics-addr=${ip}:${PORT.speakerMetrics}`, `--kubeconfig=${kubeconfig(stage)}`]
-  const argv = [
-    ...enter,
-    'setpriv',
-    '--pdeathsig',
-    'KILL',
-    'sh',
-    '-ec',
-    AS_IN_POD,
-    'pod',
-    procs,
-    ...RIGHTS,
-    process.execPath,
-    SPEAKER,
-    ...args,
-  ]
-  const identity = { NODE_NAME: 'n1', POD_NAME: 'openelb-speaker-n1', POD_IP: ip, OPENELB_NAMESPACE: 'openelb-system' }
-  return startLines(argv, 'stderr', { ...identity, MEMBER_LIST_SECRET: SECRET })
+function startSpeaker({ wire, folder }: Stage, procs: string): LineProcess<{ readonly msg?: string }> {
+  const { ip, enter } = hostOf(wire, 0)
+  const pod = ['unshare', '--mount', '--propagation', 'private', 'sh', '-ec', AS_IN_POD, 'pod', folder, procs]
+  const args = [SPEAKER, '--enable-layer2', `--metrics-addr=${ip}:${PORT.speakerMetrics}`]
+  const argv = [...enter, 'setpriv', '--pdeathsig', 'KILL', ...pod, ...RIGHTS, process.execPath, ...args]
+  return startLines(argv, 'stderr', {
+    ...{ NODE_NAME: 'n1', POD_NAME: 'openelb-speaker-n1', POD_IP: ip, OPENELB_NAMESPACE: 'openelb-system', MEMBER_LIST_SECRET: SECRET },
+    ...{ KUBECONFIG: '', KUBERNETES_SERVICE_HOST: hostOf(wire, NODES.length).ip, KUBERNETES_SERVICE_PORT: String(API_PORT) },
+  })
 }
 
 /** Starts a speaker, and gives it with its memory cgroup once it has read the cluster. */
@@ -156,7 +141,7 @@ async function atRest(stage: Stage, services: number): Promise<Rest> {
     const life = await lifeOf(stage, 'rest')
     const startSeconds = life.readSeconds()
     try {
-      await delay(REST_MS)
+      await delay(stage.rest * 1000)
       const before = cpuSeconds(life.pid)
       await delay(seconds * 1000)
       const cpuPercent = rounded(((cpuSeconds(life.pid) - before) / seconds) * 100, 2)
@@ -184,12 +169,12 @@ async function takeAll(stage: Stage, api: LineProcess<PaperLine>, services: numb
 }
 
 export async function run(argv: readonly string[]): Promise<BenchResult> {
-  const { services, seconds } = readOptions(argv, flags)
+  const { services, seconds, rest } = readOptions(argv, flags)
   const progress = createProgress('speaker-memory')
   await compile(progress)
   const wire = await startWire(NODES.length + 1)
   const folder = mkdtempSync(join(tmpdir(), 'openelb-bench-'))
-  const stage: Stage = { wire, folder, seconds, progress }
+  const stage: Stage = { wire, folder, seconds, rest, progress }
   try {
     const [empty, full] = [await atRest(stage, 0), await atRest(stage, services)]
     const [value, floor] = [full.memoryMiB.now, empty.memoryMiB.now]

@@ -40,6 +40,8 @@ t.test('without a bench it says which there are; a wrong flag is a sentence', as
     { argv: ['restart', '--services=0'], code: 2, says: /--services=0 is not valid/ },
     { argv: ['restart', '--colour=red'], code: 2, says: /there is no flag --colour/ },
     { argv: ['restart', 'fast'], code: 2, says: /"fast" is not expected/ },
+    { argv: ['failover', 'flood'], code: 2, says: /"flood" is not expected: one of kill, power, sigterm, heal, move, all/ },
+    { argv: ['failover', '--addresses=1,many'], code: 2, says: /--addresses=1,many is not valid/ },
   ]
   for (const { argv, code, says } of cases) {
     const run = await bench(...argv)
@@ -116,4 +118,40 @@ t.test('membership, one kill and one silence: both are found, and what is sent s
   )
   t.ok(aims.filter(({ unit }) => unit === '1/s').every(({ met }) => met))
   for (const { max, count } of Object.values(times)) t.ok(count === 1 && max > 0)
+})
+
+t.test('failover, once each with two addresses: another node takes what has to be taken, and nothing else moves', async (t) => {
+  const { code, stdout, stderr } = await bench('failover', 'all', '--addresses=2', '--repetitions=1', '--rivals=none')
+  if (code !== 0) t.comment(stderr.slice(-2000))
+  t.equal(code, 0)
+  const { name, aims, floor, cases } = JSON.parse(stdout) as BenchResult & {
+    readonly cases: readonly {
+      readonly fault: string
+      readonly nobody: number
+      readonly needless: number
+      readonly takeOverMs: { count: number }
+    }[]
+  }
+  t.equal(name, 'failover')
+  t.ok(floor > 0, `moved by hand in ${floor} ms`)
+  t.same(
+    cases.map(({ fault }) => fault),
+    ['kill', 'power', 'sigterm', 'heal', 'move'],
+  )
+  t.equal(aims.length, 2 + 2 + 3 + 2 + 3)
+  for (const { fault, nobody, needless, takeOverMs } of cases) {
+    t.equal(nobody, 0, `${fault}: no address is left`)
+    t.equal(needless, 0, `${fault}: no needless move`)
+    t.equal(takeOverMs.count, fault === 'heal' ? 0 : 2, `${fault}: both addresses were taken`)
+  }
+})
+
+t.test('speaker-memory with few Services: all are taken, and found again by the next process', async (t) => {
+  const { code, stdout, stderr } = await bench('speaker-memory', '--services=40', '--seconds=1', '--rest=0')
+  if (code !== 0) t.comment(stderr.slice(-2000))
+  t.equal(code, 0)
+  const { name, value, floor, aims } = JSON.parse(stdout) as BenchResult
+  t.equal(name, 'speaker-memory')
+  t.ok(value > 0 && floor > 0, `${value} MiB beside ${floor} MiB`)
+  t.equal(aims.length, 2)
 })
