@@ -152,16 +152,19 @@ async function openSockets(thread: Thread): Promise<void> {
   thread.opening = true
   try {
     await thread.sockets.open()
-    thread.reopenMs = REOPEN_FIRST_MS
-    post({ kind: 'sockets', error: undefined })
-    perform(thread, thread.protocol.opened(monotonicMs()))
   } catch (error) {
     post({ kind: 'sockets', error: error instanceof Error ? error.message : String(error) })
-    setTimeout(() => thread.stopped || void openSockets(thread), thread.reopenMs)
+    // Whoever stops does not wait for the next try.
+    setTimeout(() => thread.stopped || void openSockets(thread), thread.reopenMs).unref()
     thread.reopenMs = Math.min(REOPEN_LONGEST_MS, thread.reopenMs * 2)
     return
   }
   thread.opening = false
+  // Whoever asked to stop while they were being opened waits for nothing but this.
+  if (thread.stopped) return thread.sockets.close()
+  thread.reopenMs = REOPEN_FIRST_MS
+  post({ kind: 'sockets', error: undefined })
+  perform(thread, thread.protocol.opened(monotonicMs()))
 }
 
 async function reopen(thread: Thread, error: Error): Promise<void> {

@@ -57,6 +57,21 @@ t.test('a port that is not to be had: readiness decides after a while, until the
   t.ok(await until(isOpen))
 })
 
+t.test("whoever stops while the port is somebody else's does not wait for the next try", async (t) => {
+  const other = createServer()
+  other.listen(0, ADDRESS)
+  await once(other, 'listening')
+  t.teardown(() => new Promise((resolve) => other.close(resolve)))
+  const { session } = sessionAt((other.address() as { port: number }).port, { text: 'a key that nobody knows' })
+  await session.start()
+  t.ok(await until(() => session.health().problems.join().includes('EADDRINUSE')))
+  // The tries have become rare: the next one is 1.6 s after the one before.
+  await sleep(1600)
+  const beganMs = performance.now()
+  await session.close()
+  t.ok(performance.now() - beganMs < 1000)
+})
+
 t.test('a port that was open once: its loss says nothing of the others', async (t) => {
   const { session, clock, isOff } = sessionAt(randomInt(20_000, 30_000), { text: 'a key that nobody knows' })
   t.teardown(() => session.close())
