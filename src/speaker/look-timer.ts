@@ -8,6 +8,8 @@ export interface LookTimer {
   run(): void
   /** Looks after changes that come together have come. */
   soon(): void
+  /** Looks within `ms`; any look until then stands for it, since it says anew what time will change. */
+  by(ms: number): void
   /** Looks after `ms`, and not before alone: a look until then does not stand for it. */
   within(ms: number): void
   /** Idempotent. */
@@ -55,16 +57,18 @@ export function createLookTimer(clock: Clock, look: () => number | undefined): L
       run()
     })
   }
+  const by = (ms: number): void => {
+    soonMs = Math.min(soonMs, clock.monotonicMs() + ms)
+    sleep()
+  }
   return {
     run,
+    by,
     within(ms) {
       deadlines.add(Math.ceil((clock.monotonicMs() + ms) / GRID_MS) * GRID_MS)
       sleep()
     },
-    soon() {
-      soonMs = Math.min(soonMs, clock.monotonicMs() + Math.min(LONGEST_SETTLE_MS, Math.max(SETTLE_MS, REST * lookMs)))
-      sleep()
-    },
+    soon: () => by(Math.min(LONGEST_SETTLE_MS, Math.max(SETTLE_MS, REST * lookMs))),
     start() {
       if (state === 'new') state = 'on'
       run()

@@ -151,7 +151,7 @@ function lookAtAll(parts: Parts): number | undefined {
   counts.conflicts(knowledge.conflicts.count(monotonicMs()))
   if (options.rebalance) {
     parts.state.moveHere = parts.rebalancing.next(cluster.claims.values(), clusterNow(parts), options.clock.nowMs())
-    parts.timer.within(REBALANCE_LOOK_MS)
+    parts.timer.by(REBALANCE_LOOK_MS)
   }
   return ownerships.lookAtAll(cluster.claims.values(), factsNow(parts))
 }
@@ -162,7 +162,7 @@ function lookAt(parts: Parts, names: readonly string[]): void {
   const claims = names.flatMap((name) => options.cluster.claims.get(name) ?? [])
   if (claims.length === 0) return
   const againMs = ownerships.lookAt(claims, factsNow(parts))
-  if (againMs !== undefined) timer.within(againMs)
+  if (againMs !== undefined) timer.by(againMs)
 }
 
 const clusterNow = ({ options, presence }: Parts): ClusterFacts => {

@@ -76,3 +76,16 @@ t.test('what time alone will change is not forgotten for a look that comes befor
   await pass(4000)
   t.same(looks, [0, 1000, 1105, 1300])
 })
+
+t.test('what the next look says anew is not asked for twice', async (t) => {
+  const { timer, looks, pass } = timing()
+  timer.start()
+  for (let ms = 100; ms < 1000; ms += 10) timer.by(ms)
+  await pass(50)
+  timer.run()
+  await pass(5000)
+  t.same(looks, [0, 50])
+  timer.by(20)
+  await pass(20)
+  t.same(looks, [0, 50, 5070])
+})
