@@ -205,14 +205,12 @@ function accept(options: LinksOptions, state: State, socket: Socket): void {
 function probe(options: LinksOptions, state: State, link: Link, left: number): void {
   const socket = track(state, connect(target(options, link.ip)))
   const timer = setTimeout(() => socket.destroy(), PROBE_MS)
-  let late = false
-  const started = performance.now()
+  const startedMs = performance.now()
   onEnd(socket, (code) => {
     clearTimeout(timer)
-    late = performance.now() - started >= PROBE_MS
     if (state.closed) return
     if (code === 'ECONNREFUSED') options.onRefused(link.node)
-    else if (!late && left > 1) probe(options, state, link, left - 1)
+    else if (performance.now() - startedMs < PROBE_MS && left > 1) probe(options, state, link, left - 1)
   })
 }
 
