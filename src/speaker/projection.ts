@@ -1,8 +1,11 @@
-/** What the speaker keeps in memory of each Node, Pod and Eip that it watches; what it does not keep wakes nobody when it changes. */
+/** What the speaker keeps in memory of each claim, Node, Pod and Eip that it watches; what it does not keep wakes nobody when it changes. */
+import type { AddressClaimObject, Holder } from '../api/address-claim.ts'
+import { MOVE } from '../api/claim-annotations.ts'
 import type { NodeObject, ObjectMeta, PodObject } from '../api/core-objects.ts'
 import type { EipObject } from '../api/eip.ts'
 import { LAYER2_NODE } from '../api/service-annotations.ts'
 import type { RawObject } from '../kube/object-store.ts'
+import { ADDRESS_CLAIMS, apiVersionOf } from '../kube/resources.ts'
 import { OUT_OF_SERVICE_TAINT } from '../policy/eligibility.ts'
 import { type NodeChoice, nodeChoiceOf } from '../policy/node-choice.ts'
 
@@ -18,6 +21,32 @@ export function projectEip(raw: RawObject): EipFacts {
   return { metadata: { name: metadata.name, uid: metadata.uid }, nodeChoice: nodeChoiceOf(spec ?? {}) }
 }
 
+/** Nothing here asks which ports a Service uses. */
+const NO_PORTS: Holder['ports'] = []
+
+/**
+ * There are very many claims. Kept is who holds the address and where it is announced, the wish to move it, and the whole status: what is
+ * written of it is made from what it says.
+ */
+export function projectClaim(raw: RawObject): AddressClaimObject {
+  const { metadata, spec, status } = raw as RawObject & AddressClaimObject
+  const { labels: _unread, ...meta } = leanMeta(metadata, MOVE)
+  const { address, eip, protocol, interface: link, probe, holders } = spec
+  return {
+    apiVersion: CLAIM_VERSION,
+    kind: ADDRESS_CLAIMS.kind,
+    metadata: meta,
+    spec: {
+      ...{ address, eip, protocol },
+      ...(link !== undefined && { interface: link }),
+      ...(probe !== undefined && { probe }),
+      holders: holders.map(({ namespace, name, uid }) => ({ namespace, name, uid, ports: NO_PORTS })),
+    },
+    ...(status !== undefined && { status }),
+  }
+}
+
+const CLAIM_VERSION = apiVersionOf(ADDRESS_CLAIMS)
 const NODE_CONDITIONS: readonly string[] = ['Ready', 'NetworkUnavailable']
 
 /** Every label: an Eip may select by any of them. */

@@ -1,6 +1,7 @@
 import t from 'tap'
+import { MOVE } from '../../src/api/claim-annotations.ts'
 import { ANY_NODE } from '../../src/policy/node-choice.ts'
-import { projectEip, projectNode, projectPod } from '../../src/speaker/projection.ts'
+import { projectClaim, projectEip, projectNode, projectPod } from '../../src/speaker/projection.ts'
 
 const metadata = { name: 'x', uid: 'u', resourceVersion: '7', creationTimestamp: '2026-01-01T00:00:00Z' }
 const big = { managedFields: [{ manager: 'kubelet' }], finalizers: ['a'] }
@@ -85,4 +86,35 @@ t.test('an Eip keeps its choice of nodes, and a count of its addresses changes n
   t.same(projectEip(raw({ address: '192.0.2.0/24', nodeSelectors }, 2)), kept)
   t.equal(projectEip(raw({ address: '192.0.2.0/24' }, 1)).nodeChoice, ANY_NODE)
   t.equal(projectEip(raw(undefined, 1)).nodeChoice, ANY_NODE, 'an Eip of OpenELB without a spec')
+})
+
+t.test('a claim keeps who holds it, the wish to move it, and its whole status', async (t) => {
+  const holder = { namespace: 'default', name: 'web', uid: 'u1' }
+  const status = {
+    owner: { node: 'n1', interface: 'eth0', epoch: 3, since: metadata.creationTimestamp },
+    history: [{ node: 'n2', epoch: 2, from: metadata.creationTimestamp, reason: 'Released' }],
+    conditions: [{ type: 'Announced', status: 'True', reason: 'Announced', message: '', lastTransitionTime: metadata.creationTimestamp }],
+  }
+  const spec = { address: '192.0.2.1', eip: 'pool', protocol: 'layer2', interface: 'eth0', probe: true }
+  const raw = {
+    apiVersion: 'network.kubesphere.io/v1alpha2',
+    kind: 'AddressClaim',
+    metadata: {
+      ...metadata,
+      ...big,
+      labels: { 'eip.openelb.kubesphere.io/v1alpha2': 'pool' },
+      annotations: { [MOVE]: 'n2@3', other: 'x' },
+    },
+    spec: { ...spec, service: 'default/web', holders: [{ ...holder, ports: [{ protocol: 'TCP', port: 80 }], sharing: 'abc' }] },
+    status,
+  }
+  t.same(projectClaim(raw), {
+    apiVersion: raw.apiVersion,
+    kind: 'AddressClaim',
+    metadata: { ...metadata, annotations: { [MOVE]: 'n2@3' } },
+    spec: { ...spec, holders: [{ ...holder, ports: [] }] },
+    status,
+  })
+  const bare = { ...raw, metadata, spec: { address: '192.0.2.1', eip: 'pool', protocol: 'bgp', holders: [] }, status: undefined }
+  t.same(projectClaim(bare), { apiVersion: raw.apiVersion, kind: 'AddressClaim', metadata, spec: bare.spec })
 })

@@ -12,7 +12,7 @@ import type { Metrics } from '../../runtime/metrics.ts'
 import { nodeAddressOf } from '../ability.ts'
 import { type ClusterFacts, endpointNodesOf, serviceFacts, sliceFacts } from '../facts.ts'
 import { parseNodeAddress } from '../layer2/interface-spec.ts'
-import { projectEip, projectNode, projectPod } from '../projection.ts'
+import { projectClaim, projectEip, projectNode, projectPod } from '../projection.ts'
 
 /** The speaker's view of the API server: what it watches, as facts. */
 export interface ClusterWatch {
@@ -64,7 +64,7 @@ function createInformers({ client, logger, clock, metrics, namespace }: Options)
   const make = <T>(resource: Resource, project: (raw: RawObject) => T, scope: { namespace?: string; labelSelector?: string } = {}) =>
     createInformer<T>({ client, logger, clock, metrics, resource, project, ...scope })
   return {
-    claims: make(ADDRESS_CLAIMS, (raw) => raw as unknown as AddressClaimObject),
+    claims: make(ADDRESS_CLAIMS, projectClaim),
     nodes: make(NODES, projectNode),
     pods: make(PODS, projectPod, { namespace, ...MANAGED_ONLY }),
     services: make(SERVICES, (raw) => serviceFacts(raw as unknown as ServiceObject)),
