@@ -29,12 +29,15 @@ export interface MembershipFacts {
 /** How many of the known speakers are on this node's side. */
 export type Quorum = 'alone' | 'majority' | 'one-of-two' | 'minority'
 
-/** The row of the take-over table that holds now. A known speaker that is not alive counts against this side. */
+/**
+ * The row of the take-over table that holds now. A known speaker that is not alive counts against this side, and so does one that was
+ * never heard: it may have the time to join, but it is no witness.
+ */
 export function quorumOf({ members }: Pick<MembershipFacts, 'members'>): Quorum {
   const known = members.size
   if (known <= 1) return 'alone'
   let alive = 0
-  for (const member of members.values()) if (member.alive) alive++
+  for (const member of members.values()) if (member.alive && member.lastSignMs !== undefined) alive++
   if (alive * 2 > known) return 'majority'
   return known === 2 ? 'one-of-two' : 'minority'
 }

@@ -57,6 +57,10 @@ const ENDED_MARGIN_MS = 30
 /** What a word of mouth costs at least on its way, so that no rumour can keep a dead speaker alive by going in circles. */
 const HOP_MS = 2
 
+/** How many intervals of the heartbeat two last signs of one cut are apart at most: one, and the lateness of a timer. */
+const LONGEST_HOLD = 1.2
+const HELD_LOOK_MS = 10
+
 type State = { -readonly [K in keyof Known]: Known[K] } & {
   listedMs: number
   endedIncarnation: bigint
@@ -64,13 +68,14 @@ type State = { -readonly [K in keyof Known]: Known[K] } & {
 
 interface Judge {
   readonly timing: MembershipTiming
+  readonly states: ReadonlyMap<string, State>
   spared: { readonly fromMs: number; readonly untilMs: number }
 }
 
 export function createMembers(timing: MembershipTiming): Members {
   const states = new Map<string, State>()
   const byId = new Map<bigint, State>()
-  const judge: Judge = { timing, spared: { fromMs: Number.POSITIVE_INFINITY, untilMs: Number.NEGATIVE_INFINITY } }
+  const judge: Judge = { timing, states, spared: { fromMs: Number.POSITIVE_INFINITY, untilMs: Number.NEGATIVE_INFINITY } }
   let version = 0
   return {
     get size() {
@@ -245,10 +250,30 @@ function silentAtMs({ lastSignMs, listedMs }: State, { timing, spared }: Judge):
 
 function faultOf(state: State, judge: Judge, nowMs: number): Member['fault'] {
   if (state.endedMs !== undefined) return 'ended'
-  if (nowMs < silentAtMs(state, judge)) return undefined
+  const silentMs = silentAtMs(state, judge)
+  if (nowMs < silentMs || isHeld(state, judge, nowMs - silentMs, nowMs)) return undefined
   return state.lastSignMs === undefined ? 'never-heard' : 'silent'
 }
 
+/**
+ * A cut silences several at once, and their last heartbeats are up to one interval apart. Were they found dead one after the other, a
+ * node that the cut has left alone would believe in a majority in between, and take over what the lost side has. So one that is silent
+ * waits for every other that is nearly so: within the interval it is heard again, or they are dead together.
+ */
+function isHeld(state: State, { timing, states, ...judge }: Judge, lateMs: number, nowMs: number): boolean {
+  const { heartbeatMs, deadMs } = timing
+  if (state.lastSignMs === undefined || lateMs >= heartbeatMs * LONGEST_HOLD) return false
+  for (const other of states.values()) {
+    if (other === state || other.endedMs !== undefined || other.lastSignMs === undefined) continue
+    const silentMs = nowMs - other.lastSignMs
+    if (silentMs > deadMs - heartbeatMs * LONGEST_HOLD && nowMs < silentAtMs(other, { timing, states, ...judge })) return true
+  }
+  return false
+}
+
+/** When to look again: one that is held is looked at often, for what it waits for makes no noise. */
 function nextMs(state: State, judge: Judge, nowMs: number): number {
-  return faultOf(state, judge, nowMs) === undefined ? silentAtMs(state, judge) : Number.POSITIVE_INFINITY
+  if (faultOf(state, judge, nowMs) !== undefined) return Number.POSITIVE_INFINITY
+  const silentMs = silentAtMs(state, judge)
+  return nowMs < silentMs ? silentMs : nowMs + HELD_LOOK_MS
 }

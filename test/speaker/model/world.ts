@@ -203,7 +203,9 @@ function noteOwner(speaker: Speaker, at: number, present: Present | undefined): 
 function contestOf(world: World, speaker: Speaker, at: number, present: Present | undefined): Contest {
   const count = world.speakers.length
   const order = ORDERS[count - 1] ?? []
-  const members = new Map(NAMES.slice(0, count).map((name, node) => [name, { alive: node === at || speaker.alive[node] === true }]))
+  const members = new Map(
+    NAMES.slice(0, count).map((name, node) => [name, { alive: node === at || speaker.alive[node] === true, lastSignMs: 0 }]),
+  )
   return {
     self: nameOf(at),
     address: ADDRESS,
