@@ -75,7 +75,10 @@ export const SPEAKER_RIGHTS: Rights = {
     { group: 'discovery.k8s.io', resources: ['endpointslices'], verbs: READ },
     EVENTS,
   ],
-  own: [{ group: CORE, resources: ['pods'], verbs: READ }],
+  own: [
+    { group: CORE, resources: ['pods'], verbs: READ },
+    { group: CORE, resources: ['secrets'], verbs: READ, names: [MEMBERLIST_SECRET] },
+  ],
 }
 
 /** Reads what its rules ask about; serialises the admission of Eips; renews its certificate. */

@@ -14,9 +14,6 @@ import {
 
 const LABELS = componentLabels(COMPONENT.speaker)
 
-/** Where the speakers' key is in the container. */
-const KEY_DIR = '/etc/openelb/memberlist'
-
 /**
  * Root without rights: NET_RAW opens packet sockets, and Kubernetes gives an added capability to user 0 only (a
  * container of another user starts without it, for there are no ambient capabilities). All others are dropped,
@@ -52,8 +49,6 @@ export function speakerDaemonSet({ namespace, image }: Installation): ManifestOb
           tolerations: CONTROL_PLANE_TOLERATIONS,
           securityContext: { seccompProfile: { type: 'RuntimeDefault' } },
           containers: [speakerContainer(image)],
-          // Optional: a speaker starts before certgen has made the Secret, and sees the key when the kubelet brings it.
-          volumes: [{ name: MEMBERLIST_SECRET, secret: { secretName: MEMBERLIST_SECRET, optional: true, defaultMode: 0o400 } }],
         },
       },
     },
@@ -66,14 +61,13 @@ function speakerContainer(image: string): object {
     image,
     imagePullPolicy: PULL_POLICY,
     command: command('src/speaker'),
-    args: ['--enable-layer2=true', `--metrics-addr=:${PORT.speakerMetrics}`, `--membership-key-dir=${KEY_DIR}`],
+    args: ['--enable-layer2=true', `--metrics-addr=:${PORT.speakerMetrics}`, `--membership-secret=${MEMBERLIST_SECRET}`],
     env: LOCATION_ENV,
     ports: [
       { name: 'metrics', containerPort: PORT.speakerMetrics, protocol: 'TCP' },
       { name: 'membership-udp', containerPort: PORT.membership, hostPort: PORT.membership, protocol: 'UDP' },
       { name: 'membership-tcp', containerPort: PORT.membership, hostPort: PORT.membership, protocol: 'TCP' },
     ],
-    volumeMounts: [{ name: MEMBERLIST_SECRET, mountPath: KEY_DIR, readOnly: true }],
     ...probes(PORT.speakerMetrics),
     // Three threads: with one CPU the kernel would hold up heartbeats and answers whenever the main thread has much to do.
     resources: resources({ cpu: '50m', memory: '160Mi', cpuLimit: '2', memoryLimit: '384Mi' }),

@@ -10,7 +10,7 @@ import { type MembershipTiming, TIMING_PROFILES } from './membership/timing.ts'
 
 const NO_GOBGP = 'there is no gobgp inside, so there is no gRPC API to listen for'
 const NO_SECRET_FLAG =
-  'a key on the command line is readable by everybody on the node; give it by --membership-key-dir or $MEMBER_LIST_SECRET'
+  'a key on the command line is readable by everybody on the node; give it by --membership-secret, --membership-key-dir or $MEMBER_LIST_SECRET'
 const NO_KEEPALIVED = 'no keepalived is run; addresses of protocol vip are held and not announced in this version'
 
 export const FLAGS = defineFlags({
@@ -39,12 +39,18 @@ export const FLAGS = defineFlags({
     max: 65_535,
     description: 'The UDP and TCP port on which the speakers hear one another; the same on every node.',
   },
+  'membership-secret': {
+    kind: 'string',
+    default: '',
+    valueName: 'NAME',
+    description:
+      'The Secret in our namespace with the key by which the speakers know one another: `key`, and `previous` while it is changed. The manifest sets it.',
+  },
   'membership-key-dir': {
     kind: 'string',
     default: '',
     valueName: 'DIRECTORY',
-    description:
-      'Where the key is by which the speakers know one another: a file `key`, and `previous` while it is changed. Without it: $MEMBER_LIST_SECRET.',
+    description: 'The same as files in a directory, without access to the Secret. Without both: $MEMBER_LIST_SECRET.',
   },
   'failover-profile': {
     kind: 'string',
@@ -101,7 +107,7 @@ export interface MembershipConfig {
   readonly bind: { readonly address: string; readonly port: number }
   readonly timing: MembershipTiming
   /** Where the key is; undefined when nothing says so, and membership is off. */
-  readonly key: { readonly dir: string } | { readonly text: string } | undefined
+  readonly key: { readonly secretName: string } | { readonly dir: string } | { readonly text: string } | undefined
 }
 
 /** What the command line asks for: to run, or to print a text and end. */
@@ -154,11 +160,14 @@ function membershipConfig(
 ): Result<MembershipConfig, string> {
   const address = flags['bind-addr'] || env['POD_IP'] || '0.0.0.0'
   if (!parseIp(address).ok) return err(`--bind-addr: "${address}" is no IP address`)
+  const secretName = flags['membership-secret']
   const dir = flags['membership-key-dir']
+  if (secretName !== '' && dir !== '')
+    return err('--membership-secret and --membership-key-dir are two places for one key: give one of them')
   const text = env['MEMBER_LIST_SECRET'] ?? ''
   return ok({
     bind: { address, port: flags['bind-port'] },
     timing: TIMING_PROFILES[flags['failover-profile']],
-    key: dir !== '' ? { dir } : text !== '' ? { text } : undefined,
+    key: secretName !== '' ? { secretName } : dir !== '' ? { dir } : text !== '' ? { text } : undefined,
   })
 }

@@ -3,7 +3,7 @@ import process from 'node:process'
 import { type Family, parseIp } from '../addr/ip.ts'
 import type { AddressClaimObject } from '../api/address-claim.ts'
 import { EVENT_COMPONENT } from '../api/names.ts'
-import { createApiClient } from '../kube/client.ts'
+import { type ApiClient, createApiClient } from '../kube/client.ts'
 import { createEventRecorder } from '../kube/events.ts'
 import { systemClock } from '../runtime/clock.ts'
 import { type HealthServer, startHealthServer } from '../runtime/health.ts'
@@ -15,6 +15,7 @@ import { type Config, readConfig } from './config.ts'
 import { watchCluster } from './io/cluster.ts'
 import { openFrameSocket } from './io/frame-socket.ts'
 import { watchHost } from './io/interfaces.ts'
+import { followKeySecret } from './io/key-secret.ts'
 import { registerLayer2Metrics } from './io/layer2-metrics.ts'
 import { type Libc, openLibc } from './io/libc.ts'
 import { createMembershipSession, type MembershipSession } from './io/membership-session.ts'
@@ -77,7 +78,7 @@ function createParts(config: Config, logger: Logger) {
   const instance = config.podName || nodeName
   const recorder = createEventRecorder({ client, component: EVENT_COMPONENT.speaker, logger, clock, metrics, instance })
   const libc = openLibc()
-  const membership = openMembership(config, logger, metrics, () => speaker)
+  const membership = openMembership(config, { client, logger, metrics, speaker: () => speaker })
   const layer2 = flags['enable-layer2'] ? openLayer2(libc, config, logger, membership?.fence, () => speaker) : undefined
   if (layer2 !== undefined) registerLayer2Metrics(metrics, layer2)
   else logger.warn('layer 2 is off: this node answers for no address of protocol layer2 (--enable-layer2)')
@@ -142,16 +143,24 @@ function shutdownSteps(parts: Parts, starting: AbortController, health: HealthSe
   ]
 }
 
+interface MembershipParts {
+  readonly client: ApiClient
+  readonly logger: Logger
+  readonly metrics: Metrics
+  readonly speaker: () => Speaker
+}
+
 /** Undefined where nothing says where a key is: then the readiness of the Pods decides who is alive. */
-function openMembership(
-  { membership, nodeName }: Config,
-  logger: Logger,
-  metrics: Metrics,
-  speaker: () => Speaker,
-): MembershipSession | undefined {
-  const { key, bind, timing } = membership
-  if (key !== undefined) return createMembershipSession({ self: nodeName, timing, bind, key, clock: systemClock, logger, metrics, speaker })
-  logger.warn('membership is off: nothing says where its key is (--membership-key-dir), so a dead speaker is noticed by Kubernetes alone')
+function openMembership({ membership, nodeName, namespace }: Config, parts: MembershipParts): MembershipSession | undefined {
+  const { key: place, bind, timing } = membership
+  const clock = systemClock
+  if (place !== undefined) {
+    const key = 'secretName' in place ? { secret: followKeySecret({ ...parts, namespace, name: place.secretName, clock }) } : place
+    return createMembershipSession({ self: nodeName, timing, bind, key, clock, ...parts })
+  }
+  parts.logger.warn(
+    'membership is off: nothing says where its key is (--membership-secret), so a dead speaker is noticed by Kubernetes alone',
+  )
   return undefined
 }
 

@@ -117,5 +117,5 @@ await t.test('without a key the readiness of the Pods decides, the claim is writ
   t.ok((announced?.atMs ?? 0) >= Date.parse(status?.owner?.since ?? ''), 'written, then said')
   await speakers
     .get(next)
-    ?.said('membership is off: nothing says where its key is (--membership-key-dir), so a dead speaker is noticed by Kubernetes alone')
+    ?.said('membership is off: nothing says where its key is (--membership-secret), so a dead speaker is noticed by Kubernetes alone')
 })

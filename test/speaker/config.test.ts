@@ -47,6 +47,8 @@ t.test('where the speakers hear one another, how soon, and by which key', async 
   t.match(membership(['--failover-profile=fast']), { timing: { deadMs: 150 } })
   t.same(Reflect.get(membership([], { MEMBER_LIST_SECRET: 'x' }), 'key'), { text: 'x' })
   t.same(Reflect.get(membership(['--membership-key-dir=/k'], { MEMBER_LIST_SECRET: 'x' }), 'key'), { dir: '/k' }, 'the flag wins')
+  t.same(Reflect.get(membership(['--membership-secret=memberlist'], { MEMBER_LIST_SECRET: 'x' }), 'key'), { secretName: 'memberlist' })
+  t.match(membership(['--membership-secret=memberlist', '--membership-key-dir=/k']), { ok: false, error: /two places for one key/ })
   t.match(membership(['--bind-addr=eth0']), { ok: false, error: /--bind-addr.*eth0/ })
   t.match(membership(['--failover-profile=never']), { ok: false, error: /--failover-profile/ })
   t.match(membership(['--rebalance=fast']), { ok: false, error: /--rebalance/ })

@@ -42,7 +42,11 @@ function ofNodes(group: readonly { readonly node: string; readonly finding: Pref
   return [LEVEL[severity]('nodes', `${nodesOf(group)}: ${message}`, cure)]
 }
 
-const NO_KEY = 'kubectl -n NAMESPACE create secret generic memberlist --from-literal=key="$(head -c 32 /dev/urandom | base64)"'
+const NO_KEY =
+  'kubectl -n NAMESPACE create secret generic memberlist --from-literal=key="$(head -c 32 /dev/urandom | base64)", or, when it exists, what the log of the speaker says of it'
+/** After an installation the Secret is made later than the Pods, and each kubelet looks for it in its own time. */
+const KEY_COMES =
+  'the kubelet brings a new Secret memberlist to its node within two minutes; if it lasts, or port 7946 is taken there: see the log of the speaker'
 const OPEN_PORT =
   'port 7946 (UDP and TCP) must be open between the nodes, and Secret memberlist the same for all: see the logs of the speakers'
 
@@ -60,7 +64,7 @@ export function auditMembership(speakers: Speakers, namespace: string): readonly
     return [warn('membership', says, cure)]
   }
   return [
-    ...(off.length === 0 ? [] : [fail('membership', `${nodesOf(off)}: the speaker has no key, and the others have one`, cure)]),
+    ...(off.length === 0 ? [] : [fail('membership', `${nodesOf(off)}: the speaker has no key, and the others have one`, KEY_COMES)]),
     ...heard.flatMap(({ node, membership }) => sideOf(node, membership)),
     ...deafness(speakers),
   ]

@@ -4,6 +4,7 @@ import type { Clock, Timer } from '../../runtime/clock.ts'
 import { describeError, type Logger } from '../../runtime/logger.ts'
 import { explainUnsound, type KeyRing, keysOf, type ListedSecrets, sameRing, secretText, turnRing } from '../membership/keys.ts'
 import type { Keys } from '../membership/message.ts'
+import type { KeySecret } from './key-secret.ts'
 
 /** How often the directory is read again. */
 export const KEYS_EVERY_MS = 5000
@@ -11,10 +12,10 @@ const KEY_FILE = 'key'
 const PREVIOUS_FILE = 'previous'
 
 /**
- * Where the key comes from: the directory to which the Secret `memberlist` is mounted, whose files `key` and (where there is one) `previous`
+ * Where the key comes from: a Secret with `key` and (where there is one) `previous`, which is watched; a directory of such files, which
  * may change; or a text that holds for the life of the process.
  */
-export type KeySource = { readonly dir: string } | { readonly text: string }
+export type KeySource = { readonly secret: KeySecret } | { readonly dir: string } | { readonly text: string }
 
 export type KeyWatchOptions = KeySource & {
   readonly clock: Clock
@@ -27,11 +28,11 @@ export interface KeyWatch {
   /** Why there are no keys, or why those of before still hold; undefined when all is well. A whole sentence. */
   problem(): string | undefined
   /** Idempotent. */
-  close(): void
+  close(): Promise<void>
 }
 
 /**
- * Reads the keys, and a directory's again and again. It never rejects: what cannot be read, or protects nothing, is told once per change
+ * Reads the keys, and a Secret's or a directory's again and again. It never rejects: what cannot be read, or protects nothing, is told once per change
  * as a warning and by problem(), and the keys that held go on holding.
  */
 export async function watchKeys(options: KeyWatchOptions): Promise<KeyWatch> {
@@ -42,7 +43,7 @@ export async function watchKeys(options: KeyWatchOptions): Promise<KeyWatch> {
   let timer: Timer | undefined
   let closed = false
   const turn = async (): Promise<void> => {
-    const read = 'text' in options ? fromText(options.text) : await fromFiles(options.dir, clock.nowMs())
+    const read = await look(options, clock.nowMs())
     if (closed) return
     problem = read.problem
     if (problem !== undefined && problem !== told) logger.warn(problem, ring === undefined ? {} : { keys: 'those of before still hold' })
@@ -57,14 +58,20 @@ export async function watchKeys(options: KeyWatchOptions): Promise<KeyWatch> {
       ring = next
       if (isChange) onChange(keysOf(next))
     }
-    if ('dir' in options) timer = clock.setTimer(KEYS_EVERY_MS, () => void turn())
+    timer?.cancel()
+    if (!('text' in options)) timer = clock.setTimer(KEYS_EVERY_MS, () => void turn())
+  }
+  if ('secret' in options) {
+    await options.secret.whenRead()
+    options.secret.onChange(() => void turn())
   }
   await turn()
   return {
     problem: () => problem,
-    close() {
+    async close() {
       closed = true
       timer?.cancel()
+      if ('secret' in options) await options.secret.close()
     },
   }
 }
@@ -78,6 +85,28 @@ interface Reading {
 function unchanged({ key, accept }: KeyRing): ListedSecrets {
   const previous = [...accept].find(([secret, untilMs]) => secret !== key && untilMs === Number.POSITIVE_INFINITY)?.[0]
   return { key, previous, ageMs: Number.POSITIVE_INFINITY }
+}
+
+function look(source: KeySource, nowMs: number): Reading | Promise<Reading> {
+  if ('secret' in source) return fromSecret(source.secret)
+  return 'text' in source ? fromText(source.text) : fromFiles(source.dir, nowMs)
+}
+
+/** Where a former key is listed the change may be young: others may not have seen it. */
+function fromSecret(secret: KeySecret): Reading {
+  const found = secret.read()
+  if (found === undefined) return { problem: refused(`the Secret ${secret.name} has not been read yet`) }
+  if (found.key === undefined) return { problem: refused(`there is no Secret ${secret.name} with an entry "key"`) }
+  const key = secretText(found.key)
+  const defect = explainUnsound(key)
+  if (defect !== undefined) return { problem: refused(`the key of the Secret ${secret.name} ${defect}`) }
+  const before = found.previous === undefined ? undefined : secretText(found.previous) || undefined
+  const unsound = before === undefined ? undefined : explainUnsound(before)
+  if (unsound !== undefined) {
+    const problem = `the entry "previous" of the Secret ${secret.name} ${unsound}: it is not accepted`
+    return { listed: { key, previous: undefined, ageMs: Number.POSITIVE_INFINITY }, problem }
+  }
+  return { listed: { key, previous: before, ageMs: before === undefined ? Number.POSITIVE_INFINITY : 0 } }
 }
 
 function fromText(text: string): Reading {

@@ -75,7 +75,7 @@ export function createMembershipSession({ key, speaker, ...options }: Options): 
     },
     async close() {
       opening.close()
-      watch?.close()
+      await watch?.close()
       await membership.close()
     },
   }
