@@ -36,7 +36,10 @@ export interface Words {
   yieldTo(claim: AddressClaimObject): void
   /** What the peers have to be told; undefined when they know it all. */
   change(): WordsChange | undefined
-  /** The claim is gone: a later one of the same address begins anew. */
+  /**
+   * The claim is gone: a later one of the same address begins anew. The peers are told, for they may have heard of the one before after they
+   * have seen the later one, and its epoch is the higher.
+   */
   forget(claim: string): void
   /** Forgets the words about everything that is no claim: they came after its end. Not before the claims are read. */
   prune(isClaim: (name: string) => boolean): void
@@ -45,33 +48,21 @@ export interface Words {
 /** Creates the memory of words. `self` is this node. */
 export function createWords(self: string): Words {
   const heard = new Map<string, Map<string, AddressWord>>()
-  const own = new Map<string, AddressWord>()
-  const told = new Map<string, AddressWord>()
-  const untold = new Set<string>()
+  const sayings = createSayings()
   const incarnations = new Map<string, bigint>()
-  const unsay = (claim: string): void => {
-    if (own.delete(claim)) untold.add(claim)
-  }
   return {
-    own: (claim) => own.get(claim),
-    say(claim, address, word) {
-      if (isSameWord(own.get(claim), word)) return
-      const ip = parseIp(address)
-      // An epoch that somebody forged has no place in a packet.
-      if (!ip.ok || !Number.isSafeInteger(word.epoch)) return
-      const { epoch, state, recorded } = word
-      own.set(claim, { address: addressKey(ip.value), epoch, state, recorded })
-      untold.add(claim)
-    },
+    own: sayings.of,
+    say: sayings.say,
+    change: sayings.change,
     yieldTo(claim) {
       const { name } = claim.metadata
-      const mine = own.get(name)
+      const mine = sayings.of(name)
       const record = recordOf(claim)
-      if (mine !== undefined && record !== undefined && prevails(record, presentOf(self, mine), claim.spec.address)) unsay(name)
+      if (mine !== undefined && record !== undefined && prevails(record, presentOf(self, mine), claim.spec.address)) sayings.unsay(name)
     },
     forget(claim) {
       heard.delete(claim)
-      unsay(claim)
+      sayings.end(claim)
     },
     reborn(node, incarnation) {
       const before = incarnations.get(node)
@@ -82,15 +73,47 @@ export function createWords(self: string): Words {
     present(claim) {
       const { name } = claim.metadata
       const record = recordOf(claim)
-      const mine = own.get(name)
+      const mine = sayings.of(name)
       const present = mine === undefined ? record : merge(record, presentOf(self, mine), claim.spec.address)
       return withHeard(heard, claim, record, present)
     },
-    change: () => changeOf(own, told, untold),
     prune(isClaim) {
       for (const name of heard.keys()) if (!isClaim(name)) heard.delete(name)
-      for (const name of own.keys()) if (!isClaim(name)) unsay(name)
+      for (const name of sayings.names()) if (!isClaim(name)) sayings.end(name)
     },
+  }
+}
+
+/** This node's words, and what the peers were told of them. */
+function createSayings() {
+  const own = new Map<string, AddressWord>()
+  const told = new Map<string, AddressWord>()
+  /** Where the two may differ. */
+  const untold = new Set<string>()
+  /** Claims that ended after the peers had heard of them. */
+  const gone = new Set<string>()
+  const unsay = (claim: string): void => {
+    if (own.delete(claim)) untold.add(claim)
+  }
+  return {
+    of: (claim: string): AddressWord | undefined => own.get(claim),
+    names: () => own.keys(),
+    unsay,
+    say(claim: string, address: string, word: Omit<AddressWord, 'address'>): void {
+      if (isSameWord(own.get(claim), word)) return
+      const ip = parseIp(address)
+      // An epoch that somebody forged has no place in a packet.
+      if (!ip.ok || !Number.isSafeInteger(word.epoch)) return
+      const { epoch, state, recorded } = word
+      own.set(claim, { address: addressKey(ip.value), epoch, state, recorded })
+      gone.delete(claim)
+      untold.add(claim)
+    },
+    end(claim: string): void {
+      if (told.has(claim)) gone.add(claim)
+      unsay(claim)
+    },
+    change: (): WordsChange | undefined => changeOf({ own, told, untold, gone }),
   }
 }
 
@@ -102,10 +125,16 @@ const presentOf = (node: string, { epoch, state, recorded }: AddressWord): Prese
 const isSameWord = (a: Omit<AddressWord, 'address'> | undefined, b: Omit<AddressWord, 'address'> | undefined): boolean =>
   a?.epoch === b?.epoch && a?.state === b?.state && a?.recorded === b?.recorded
 
+/** Of an epoch that no ownership has: what the node said of the address was about a claim that is gone. */
+const retraction = (address: AddressKey): AddressWord => ({ address, epoch: 0, state: 'released', recorded: false })
+/** Peers that were away for longer than so many ends of claims are not told of the first ones. */
+export const MOST_RETRACTIONS = 1000
+
 /** Words of one node can come in another order than they were said: the higher epoch is later, and what is given up stays so. */
 function hearOne(heard: Map<string, Map<string, AddressWord>>, node: string, word: AddressWord): readonly string[] {
   const name = claimOfKey(word.address)
   const byNode = heard.get(name) ?? new Map<string, AddressWord>()
+  if (word.epoch === 0) return byNode.delete(node) ? [name] : []
   const before = byNode.get(node)
   if (before !== undefined && !prevails(presentOf(node, word), presentOf(node, before), name)) return []
   byNode.set(node, word)
@@ -141,12 +170,20 @@ function withHeard(
   return present
 }
 
-function changeOf(own: Map<string, AddressWord>, told: Map<string, AddressWord>, untold: Set<string>): WordsChange | undefined {
+/** By the names of claims. */
+interface Sayings {
+  readonly own: ReadonlyMap<string, AddressWord>
+  readonly told: Map<string, AddressWord>
+  readonly untold: Set<string>
+  readonly gone: Set<string>
+}
+
+function changeOf({ own, told, untold, gone }: Sayings): WordsChange | undefined {
   const upsert: AddressWord[] = []
   const remove: AddressKey[] = []
   for (const name of untold) {
     const before = told.get(name)
-    const word = own.get(name)
+    const word = own.get(name) ?? (gone.has(name) && before !== undefined ? retraction(before.address) : undefined)
     if (isSameWord(before, word)) continue
     if (word === undefined) {
       told.delete(name)
@@ -157,5 +194,12 @@ function changeOf(own: Map<string, AddressWord>, told: Map<string, AddressWord>,
     }
   }
   untold.clear()
+  for (const name of gone) {
+    if (gone.size <= MOST_RETRACTIONS) break
+    const retracted = told.get(name)
+    gone.delete(name)
+    told.delete(name)
+    if (retracted !== undefined) remove.push(retracted.address)
+  }
   return upsert.length === 0 && remove.length === 0 ? undefined : { upsert, remove }
 }

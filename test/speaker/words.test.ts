@@ -2,7 +2,7 @@ import t from 'tap'
 import type { AddressClaimStatus } from '../../src/api/address-claim.ts'
 import { addressKey } from '../../src/speaker/layer2/address-key.ts'
 import type { AddressWord } from '../../src/speaker/membership/message.ts'
-import { claimOfKey, createWords } from '../../src/speaker/words.ts'
+import { claimOfKey, createWords, MOST_RETRACTIONS } from '../../src/speaker/words.ts'
 import { claimObject, ipOf } from './support/objects.ts'
 
 const ADDRESS = '10.251.0.240'
@@ -14,6 +14,7 @@ const word = (epoch: number, over: Partial<AddressWord> = {}): AddressWord => ({
   recorded: false,
   ...over,
 })
+const RETRACTION = word(0, { state: 'released' })
 const owned = (node: string, epoch: number): AddressClaimStatus => ({
   owner: { node, interface: 'eth0', epoch, since: '2026-01-01T00:00:00Z' },
 })
@@ -52,10 +53,45 @@ t.test('a word that adds nothing to the claim is forgotten, as is every word abo
   t.match(words.present(claim()), { epoch: 7 })
   words.prune(() => false)
   t.equal(words.present(claim()), undefined)
-  t.same(words.change(), { upsert: [], remove: [KEY] })
+  t.same(words.change(), { upsert: [RETRACTION], remove: [] })
   words.hear('n2', [word(6)])
   words.forget(ADDRESS)
   t.equal(words.present(claim()), undefined, 'a claim that is made anew begins anew')
+})
+
+t.test('a word about the claim before does not bind who has the claim that was made anew, once its speaker knows', async (t) => {
+  const [former, owner] = [createWords('n1'), createWords('n2')]
+  former.say(ADDRESS, ADDRESS, { epoch: 7, state: 'held', recorded: true })
+  former.change()
+  owner.forget(ADDRESS)
+  const anew = claim(owned('n2', 1))
+  owner.say(ADDRESS, ADDRESS, { epoch: 1, state: 'held', recorded: true })
+  owner.hear('n1', [word(7, { recorded: true })])
+  t.match(owner.present(anew), { node: 'n1', epoch: 7 }, 'n1 does not see the API server, and says it once more')
+  former.forget(ADDRESS)
+  const change = former.change()
+  t.same(change, { upsert: [RETRACTION], remove: [] })
+  t.same(owner.hear('n1', change?.upsert ?? []), [ADDRESS])
+  t.match(owner.present(anew), { node: 'n2', epoch: 1 })
+  t.same(owner.hear('n1', [RETRACTION]), [], 'it says nothing new')
+  former.forget(ADDRESS)
+  t.equal(former.change(), undefined, 'said once')
+  former.say(ADDRESS, ADDRESS, { epoch: 2, state: 'held', recorded: false })
+  t.same(former.change(), { upsert: [word(2)], remove: [] })
+})
+
+t.test('what was taken back is not told for ever', async (t) => {
+  const words = createWords('n1')
+  const addresses = Array.from({ length: MOST_RETRACTIONS + 2 }, (_, at) => `10.1.${at >> 8}.${at & 255}`)
+  for (const address of addresses) words.say(address, address, { epoch: 1, state: 'held', recorded: true })
+  words.change()
+  words.prune(() => false)
+  const change = words.change()
+  t.equal(change?.upsert.length, addresses.length)
+  t.same(
+    change?.remove,
+    addresses.slice(0, 2).map((address) => addressKey(ipOf(address))),
+  )
 })
 
 t.test('the peers are told what is new, once', async (t) => {
