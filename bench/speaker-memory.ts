@@ -10,6 +10,7 @@ import { join } from 'node:path'
 import process from 'node:process'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { SPEAKER_NODE_FLAGS } from '../deploy/manifest/speaker.ts'
 import { compile } from '../lab/image/build.ts'
 import { PORT } from '../src/api/names.ts'
 import type { ChildSettings } from '../test/speaker/support/membership-child.ts'
@@ -104,7 +105,7 @@ const RIGHTS = ['setpriv', '--bounding-set=-all,+net_raw', '--inh-caps=-all', '-
 function startSpeaker({ wire, folder }: Stage, procs: string): LineProcess<{ readonly msg?: string }> {
   const { ip, enter } = hostOf(wire, 0)
   const pod = ['unshare', '--mount', '--propagation', 'private', 'sh', '-ec', AS_IN_POD, 'pod', folder, procs]
-  const args = [SPEAKER, '--enable-layer2', `--metrics-addr=${ip}:${PORT.speakerMetrics}`]
+  const args = [...SPEAKER_NODE_FLAGS, SPEAKER, '--enable-layer2', `--metrics-addr=${ip}:${PORT.speakerMetrics}`]
   const argv = [...enter, 'setpriv', '--pdeathsig', 'KILL', ...pod, ...RIGHTS, process.execPath, ...args]
   return startLines(argv, 'stderr', {
     ...{ NODE_NAME: 'n1', POD_NAME: 'openelb-speaker-n1', POD_IP: ip, OPENELB_NAMESPACE: 'openelb-system', MEMBER_LIST_SECRET: SECRET },

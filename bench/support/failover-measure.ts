@@ -55,11 +55,14 @@ export async function measureCase(
     progress(`${fault}, ${fleet.all.length} addresses: ${done + 1} of ${repetitions}, ${of} ms, lost ${samples.lost.at(-1)}`)
   }
   const { takeOver, last, silent, lost, twoMacs, yielded, nobody, needless } = samples
-  return {
+  const measured: Case = {
     ...{ fault, addresses: fleet.all.length, repetitions, probeEveryMs: fleet.probeEveryMs, nobody, needless },
     ...{ takeOverMs: spread(takeOver), lastMs: spread(last), silentMs: spread(silent), lost: spread(lost) },
     ...{ twoMacsMs: spread(twoMacs), yieldMs: spread(yielded) },
   }
+  // A run takes long: what is measured is not lost when a later case fails.
+  progress(JSON.stringify(measured))
+  return measured
 }
 
 async function once(world: FailoverWorld, fleet: Fleet, name: FaultName, samples: Samples): Promise<void> {
