@@ -74,7 +74,9 @@ async function killOwners(cluster: Cluster, wire: WireCapture, repetitions: numb
     lost.push(report.lost)
     twoMacs.push(report.twoMacsMs)
     needless += Math.max(0, report.moves - 1)
-    progress(`in the cluster: ${done + 1} of ${repetitions}, ${takeOver.at(-1)?.toFixed(0)} ms`)
+    progress(
+      `in the cluster: ${done + 1} of ${repetitions}, ${takeOver.at(-1)?.toFixed(0)} ms, silent ${silent.at(-1)?.toFixed(0)} ms, lost ${report.lost}`,
+    )
     await renewed(cluster, owner)
   }
   const spreads = { takeOverMs: spread(takeOver), silentMs: spread(silent), lost: spread(lost), twoMacsMs: spread(twoMacs) }
