@@ -2,6 +2,7 @@
 import type { AddressClaimObject } from '../../api/address-claim.ts'
 import { moveWishOf } from '../../api/claim-annotations.ts'
 import { conflictOf } from '../../api/condition.ts'
+import type { Condition } from '../../api/core-objects.ts'
 import { formatSpan } from '../age.ts'
 import { type Speakers, speaking } from '../speakers/speakers.ts'
 import { type Finding, fail, fine, someOf, timesText, warn } from './finding.ts'
@@ -68,11 +69,16 @@ function ofClaim(
     const recorded = owner === undefined ? 'for nobody' : `for ${owner.node}`
     return [failed(address, `answered by ${only.node} and recorded ${recorded}`, `the record follows the wire: ${logs(only.node)}`)]
   }
-  if (only === undefined && owner !== undefined && protocol === 'layer2' && reporting.has(owner.node)) {
+  if (only !== undefined || protocol !== 'layer2') return []
+  if (owner !== undefined && reporting.has(owner.node)) {
     return [failed(address, `recorded for ${owner.node}, which does not answer for it`, logs(owner.node))]
   }
-  return []
+  const silence = status?.conditions?.find(isSilence)
+  if (silence === undefined) return []
+  return [warned(address, `nobody answers: ${silence.message}`, `openelb explain address ${address} has it node by node`)]
 }
+
+const isSilence = ({ type, status }: Condition): boolean => type === 'Announced' && status === 'False'
 
 /** A claim on the wire that is older than this is history. */
 const RECENT_MS = 10 * 60_000
