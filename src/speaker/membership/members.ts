@@ -1,5 +1,6 @@
 import type { HeartbeatEntry, SpeakerFlags } from '../../wire/membership.ts'
 import type { Member } from './facts.ts'
+import { isSameProcess } from './incarnation.ts'
 import { memberId } from './member-id.ts'
 import type { Peer } from './message.ts'
 import type { MembershipTiming } from './timing.ts'
@@ -64,6 +65,8 @@ const HELD_LOOK_MS = 10
 type State = { -readonly [K in keyof Known]: Known[K] } & {
   listedMs: number
   endedIncarnation: bigint
+  /** The first incarnation that was heard of its present process. */
+  process: bigint | undefined
 }
 
 interface Judge {
@@ -130,8 +133,8 @@ const readings = (judge: Judge): Pick<Members, 'isAlive' | 'nextMs' | 'member'> 
   nextMs: (known, nowMs) => nextMs(known as State, judge, nowMs),
   member(known, nowMs) {
     const fault = faultOf(known as State, judge, nowMs)
-    const { serving, leaving, lastSignMs } = known
-    return { alive: fault === undefined, serving, leaving, lastSignMs, fault }
+    const { serving, leaving, lastSignMs, process } = known as State
+    return { alive: fault === undefined, serving, leaving, lastSignMs, fault, incarnation: process }
   },
 })
 
@@ -167,6 +170,7 @@ const newState = (node: string, ip: string, nowMs: number): State => ({
   lastSignMs: undefined,
   endedMs: undefined,
   endedIncarnation: 0n,
+  process: undefined,
   serving: false,
   leaving: false,
   listedMs: nowMs,
@@ -180,6 +184,7 @@ function setFlags(state: State, { serving, leaving }: SpeakerFlags): void {
 /** A new life: what was heard of the former one does not speak for it, but it takes nothing back either. */
 function adopt(state: State, incarnation: bigint): void {
   if (incarnation <= state.incarnation) return
+  if (state.process === undefined || !isSameProcess(state.incarnation, incarnation)) state.process = incarnation
   state.incarnation = incarnation
   state.directMs = undefined
   state.freshMs = undefined

@@ -1,6 +1,7 @@
 import type { HeartbeatEntry, MembershipPacket } from '../../wire/membership.ts'
 import { answer, beginIncarnation, type Core, send, sendHeartbeat } from './core.ts'
 import type { Rejection } from './effect.ts'
+import { PROCESS_STEP } from './incarnation.ts'
 import { isLastBatch } from './ledger.ts'
 import type { Known } from './members.ts'
 import type { Freshness } from './replay.ts'
@@ -61,7 +62,7 @@ function takeHeartbeat(core: Core, known: Known, packet: Heartbeat, reception: R
   }
   if (own?.id === core.id && own.incarnation > core.incarnation && !core.echoed) {
     // The clock was set back since our last life, so nobody believes in this one: it follows that one.
-    beginIncarnation(core, own.incarnation + 1n)
+    beginIncarnation(core, own.incarnation + PROCESS_STEP)
     sendHeartbeat(core, known, nowMs, { ip, echo: packet.incarnation })
   } else {
     introduce(core, known, packet.incarnation, reception)

@@ -6,7 +6,7 @@ export function sameFacts(a: MembershipFacts, b: MembershipFacts): boolean {
   for (const [node, member] of a.members) {
     const other = b.members.get(node)
     if (member.alive !== other?.alive || member.serving !== other.serving) return false
-    if (member.leaving !== other.leaving || member.fault !== other.fault) return false
+    if (member.leaving !== other.leaving || member.fault !== other.fault || member.incarnation !== other.incarnation) return false
     // The first sign of life makes a witness of it.
     if ((member.lastSignMs === undefined) !== (other.lastSignMs === undefined)) return false
   }

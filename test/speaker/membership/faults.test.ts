@@ -308,6 +308,7 @@ t.test('a process that is paused for 2 s is replaced, learns what it missed, and
   network.run(1500)
   const { log, words } = network.node('node-2')
   const before = log.length
+  const processBefore = memberAt(network, 'node-1', 'node-2')?.incarnation
   network.resume('node-2')
   t.notOk(mayAnswer(network, 'node-2'))
   t.equal(factsAt(network, 'node-2').settled, false, 'it knows that it was paused, whatever waits in its sockets')
@@ -315,6 +316,7 @@ t.test('a process that is paused for 2 s is replaced, learns what it missed, and
   t.ok(mayAnswer(network, 'node-2'))
   const settledMs = log.slice(before).find(({ facts }) => facts.settled)?.atMs ?? 0
   t.ok((words.find(({ word }) => word.address === 7)?.atMs ?? Infinity) <= settledMs, 'what was taken is known before')
+  t.equal(memberAt(network, 'node-1', 'node-2')?.incarnation, processBefore, 'the same process, whose words hold')
   for (const name of network.names) t.equal(quorumOf(factsAt(network, name)), 'majority')
   t.same(
     [...factsAt(network, 'node-1').members.values()].map(({ alive }) => alive),
@@ -351,6 +353,8 @@ t.test('a process that is restarted is known again at once, also when its clock 
       network.node('node-1').protocol.words([{ address: 9, epoch: 1, state: 'held', recorded: true }], [], network.nowMs()),
     )
     network.run(100)
+    const before = memberAt(network, 'node-1', 'node-2')?.incarnation
+    t.ok(before !== undefined)
     network.kill('node-2')
     network.run(1000)
     network.start('node-2', { clockMs })
@@ -359,6 +363,8 @@ t.test('a process that is restarted is known again at once, also when its clock 
     for (const name of ['node-1', 'node-3'])
       t.match(memberAt(network, name, 'node-2'), { alive: true, serving: true }, `${name}, clock ${clockMs}`)
     t.ok(mayAnswer(network, 'node-2'), `clock ${clockMs}`)
+    for (const name of ['node-1', 'node-3'])
+      t.not(memberAt(network, name, 'node-2')?.incarnation, before, `another process for ${name}, clock ${clockMs}`)
     t.equal(
       network.node('node-2').words.filter(({ atMs, word }) => atMs >= startMs && word.address === 9).length,
       1,

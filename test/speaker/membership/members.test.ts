@@ -43,6 +43,25 @@ t.test('heard, silent, heard again', async (t) => {
   t.equal(known(members, 'b').lastSignMs, 9000)
 })
 
+t.test('another process is told from one that was paused, also by hearsay', async (t) => {
+  const members = membersOf('b', 'c')
+  const processOf = (node: string) => member(members, node, 0).incarnation
+  t.equal(processOf('b'), undefined, 'not heard of yet')
+  const startedUs = 1_764_000_000_000_000n
+  hear(members, 'b', 1000, startedUs)
+  t.equal(processOf('b'), startedUs)
+  hear(members, 'b', 2000, startedUs + 1n)
+  hear(members, 'b', 3000, startedUs + 2n)
+  t.equal(processOf('b'), startedUs, 'paused twice')
+  hear(members, 'b', 4000, startedUs + 400_000n)
+  t.equal(processOf('b'), startedUs + 400_000n, 'started again after 0.4 s')
+  members.told(entry('c', 0, { incarnation: startedUs }), 1000)
+  const { version } = members
+  members.told(entry('c', 0, { incarnation: startedUs + 1_000_000n }), 2000)
+  t.equal(processOf('c'), startedUs + 1_000_000n)
+  t.ok(members.version > version, 'the decisions hear of it')
+})
+
 t.test('hearsay: as old as it says and a little more, of this life only', async (t) => {
   const members = membersOf('b', 'c')
   members.told(entry('c', 100), 1000)
