@@ -21,8 +21,9 @@ const SETTLE_MS = 5
 /** With very many claims a look takes long: this many times as long passes before the next one, up to LONGEST_SETTLE_MS. */
 const REST = 4
 const LONGEST_SETTLE_MS = 500
-/** A look at everything that nothing asked for: a lost wake-up must not last. */
-const LONGEST_SLEEP_MS = 10_000
+/** A look at everything that nothing asked for: a lost wake-up must not last. With very many claims it costs a part of the time at most. */
+const LONGEST_SLEEP_MS = { few: 10_000, many: 60_000 } as const
+const SLEEP = 400
 /** What is asked for within this time is one look. */
 const GRID_MS = 5
 
@@ -44,7 +45,7 @@ export function createLookTimer(clock: Clock, look: () => number | undefined): L
     const againMs = look()
     const endedMs = clock.monotonicMs()
     lookMs = endedMs - beganMs
-    soonMs = Math.min(soonMs, endedMs + Math.min(againMs ?? LONGEST_SLEEP_MS, LONGEST_SLEEP_MS))
+    soonMs = Math.min(soonMs, endedMs + Math.min(againMs ?? Infinity, longestSleepMs(lookMs)))
     sleep()
   }
   const sleep = (): void => {
@@ -79,3 +80,5 @@ export function createLookTimer(clock: Clock, look: () => number | undefined): L
     },
   }
 }
+
+const longestSleepMs = (lookMs: number): number => Math.min(LONGEST_SLEEP_MS.many, Math.max(LONGEST_SLEEP_MS.few, SLEEP * lookMs))

@@ -89,3 +89,18 @@ t.test('what the next look says anew is not asked for twice', async (t) => {
   await pass(20)
   t.same(looks, [0, 50, 5070])
 })
+
+t.test('a look that nothing asked for is the rarer the longer looks take', async (t) => {
+  for (const [takesMs, everyMs] of [
+    [1, 10_000],
+    [100, 40_000],
+    [1000, 60_000],
+  ] as const) {
+    const { timer, looks, pass } = timing(takesMs)
+    timer.start()
+    await pass(everyMs - 1)
+    t.equal(looks.length, 1, `${takesMs} ms`)
+    await pass(2)
+    t.equal(looks.length, 2, `${takesMs} ms`)
+  }
+})
