@@ -44,9 +44,7 @@ function ofNodes(group: readonly { readonly node: string; readonly finding: Pref
 
 const NO_KEY =
   'kubectl -n NAMESPACE create secret generic memberlist --from-literal=key="$(head -c 32 /dev/urandom | base64)", or, when it exists, what the log of the speaker says of it'
-/** After an installation the Secret is made later than the Pods, and each kubelet looks for it in its own time. */
-const KEY_COMES =
-  'the kubelet brings a new Secret memberlist to its node within two minutes; if it lasts, or port 7946 is taken there: see the log of the speaker'
+const KEY_THERE = 'the log of the speaker says why: it may not read the Secret memberlist, or port 7946 is taken on its node'
 const OPEN_PORT =
   'port 7946 (UDP and TCP) must be open between the nodes, and Secret memberlist the same for all: see the logs of the speakers'
 
@@ -64,7 +62,7 @@ export function auditMembership(speakers: Speakers, namespace: string): readonly
     return [warn('membership', says, cure)]
   }
   return [
-    ...(off.length === 0 ? [] : [fail('membership', `${nodesOf(off)}: the speaker has no key, and the others have one`, KEY_COMES)]),
+    ...(off.length === 0 ? [] : [fail('membership', `${nodesOf(off)}: the speaker has no key, and the others have one`, KEY_THERE)]),
     ...heard.flatMap(({ node, membership }) => sideOf(node, membership)),
     ...deafness(speakers),
   ]
