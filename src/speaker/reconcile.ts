@@ -75,6 +75,7 @@ export function createSpeaker(options: SpeakerOptions): Speaker {
     checks: readiness.checks,
     async start(signal) {
       await options.cluster.whenSynced(signal)
+      await options.membership?.whenKnown()
       presence.follow(options.cluster.facts(), monotonicMs())
       state.started = true
       writer.start()

@@ -20,6 +20,11 @@ export interface SpeakerMembership extends PresenceMembership {
   words(upsert: WordsChange['upsert'], remove: WordsChange['remove']): void
   repeat(addresses: readonly AddressWord['address'][]): void
   reconciled(pause: number): void
+  /**
+   * Resolves when it is known whether there is a key, as far as that can be known. Whoever decides before goes by what the API server says,
+   * and that may be older than what the others did while it was away. Never rejects.
+   */
+  whenKnown(): Promise<void>
   health(): { readonly problems: readonly string[] }
 }
 

@@ -8,6 +8,10 @@ import type { KeySecret } from './key-secret.ts'
 
 /** How often the directory is read again. */
 export const KEYS_EVERY_MS = 5000
+/** How long a start waits for the first look at the Secret: the API server may be away. */
+const FIRST_LOOK_MS = 5000
+/** And how long once the API server is known to be there: an informer tries again within 10 s. */
+const SECOND_LOOK_MS = 12_000
 const KEY_FILE = 'key'
 const PREVIOUS_FILE = 'previous'
 
@@ -27,6 +31,8 @@ export type KeyWatchOptions = KeySource & {
 export interface KeyWatch {
   /** Why there are no keys, or why those of before still hold; undefined when all is well. A whole sentence. */
   problem(): string | undefined
+  /** Waits for a Secret that was not read yet (KeySecret.whenRead), and looks. Never rejects. */
+  again(): Promise<void>
   /** Idempotent. */
   close(): Promise<void>
 }
@@ -62,12 +68,16 @@ export async function watchKeys(options: KeyWatchOptions): Promise<KeyWatch> {
     if (!('text' in options)) timer = clock.setTimer(KEYS_EVERY_MS, () => void turn())
   }
   if ('secret' in options) {
-    await options.secret.whenRead()
+    await options.secret.whenRead(FIRST_LOOK_MS)
     options.secret.onChange(() => void turn())
   }
   await turn()
   return {
     problem: () => problem,
+    async again() {
+      if ('secret' in options) await options.secret.whenRead(SECOND_LOOK_MS)
+      await turn()
+    },
     async close() {
       closed = true
       timer?.cancel()

@@ -5,9 +5,6 @@ import type { Clock } from '../../runtime/clock.ts'
 import type { Logger } from '../../runtime/logger.ts'
 import type { Metrics } from '../../runtime/metrics.ts'
 
-/** How long a start waits for the first look at the Secret: a speaker that cannot reach the API server has nothing to announce either. */
-const FIRST_LOOK_MS = 5000
-
 /** What a Secret says, as bytes. */
 export interface SecretKeys {
   readonly key: Uint8Array | undefined
@@ -17,8 +14,8 @@ export interface SecretKeys {
 /** One Secret, followed by a watch: a change is seen by all speakers at the same time, which the kubelet's files take a minute for. */
 export interface KeySecret {
   readonly name: string
-  /** Resolves when the Secret was looked for once, or the time for that is up. Begins the watch; never rejects. */
-  whenRead(): Promise<void>
+  /** Resolves when the Secret was looked for once, or after `limitMs`. Begins the watch; never rejects. */
+  whenRead(limitMs: number): Promise<void>
   /** Undefined while nothing was read; without keys while there is no such Secret. */
   read(): SecretKeys | undefined
   /** Calls `listener` at each change. */
@@ -41,9 +38,9 @@ export function followKeySecret({ name, namespace, ...base }: Options): KeySecre
   const informer = createInformer({ ...base, resource: SECRETS, namespace, fieldSelector: `metadata.name=${name}`, project })
   return {
     name,
-    async whenRead() {
+    async whenRead(limitMs) {
       informer.start()
-      await informer.whenSynced(AbortSignal.timeout(FIRST_LOOK_MS)).catch(() => undefined)
+      await informer.whenSynced(AbortSignal.timeout(limitMs)).catch(() => undefined)
     },
     read: () => (informer.synced ? (informer.get(`${namespace}/${name}`)?.keys ?? NO_KEYS) : undefined),
     onChange: (listener) => void informer.subscribe(listener),

@@ -73,6 +73,8 @@ export function createMembershipSession({ key, speaker, ...options }: Options): 
       watch = await watchKeys({ ...key, clock, logger, onChange })
       if (!opening.isOn()) logger.warn('membership is off until there is a key: a dead speaker is noticed by Kubernetes alone')
     },
+    // Read already, if the API server was there at the start.
+    whenKnown: async () => (opening.isOn() ? undefined : watch?.again()),
     async close() {
       opening.close()
       await watch?.close()

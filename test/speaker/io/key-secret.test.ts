@@ -26,6 +26,10 @@ function secretOf(first: SecretKeys | undefined) {
   }
   return {
     secret,
+    /** The API server is back, and nobody is told yet. */
+    appear(key: string) {
+      now = { key: bytes(key), previous: undefined }
+    },
     async write(key: string | undefined, previous?: string) {
       now = { key: bytes(key), previous: bytes(previous) }
       for (const listener of listeners) listener()
@@ -35,13 +39,13 @@ function secretOf(first: SecretKeys | undefined) {
 }
 
 async function watched(t: { teardown(fn: () => unknown): void }, first: SecretKeys | undefined) {
-  const { secret, write } = secretOf(first)
+  const { secret, write, appear } = secretOf(first)
   const clock = createManualClock(1e12)
   const seen: string[] = []
   const logger = createLogger({ format: 'text', level: 'error', write: () => undefined, nowMs: clock.nowMs })
   const watch = await watchKeys({ secret, clock, logger, onChange: (keys) => void seen.push(said(keys)) })
   t.teardown(() => watch.close())
-  return { watch, write, seen, clock }
+  return { watch, write, appear, seen, clock }
 }
 
 t.test('a Secret that comes later is taken when it comes', async (t) => {
@@ -53,9 +57,13 @@ t.test('a Secret that comes later is taken when it comes', async (t) => {
 })
 
 t.test('what was not read is told, and is no end of anything', async (t) => {
-  const { watch, seen } = await watched(t, undefined)
+  const { watch, seen, appear } = await watched(t, undefined)
   t.match(watch.problem(), /the Secret memberlist has not been read yet/)
   t.same(seen, [])
+  appear('one')
+  await watch.again()
+  t.same(seen, ['one: one'], 'before anything is decided')
+  t.equal(watch.problem(), undefined)
 })
 
 t.test('a new key opens at once, and seals when every speaker knows it', async (t) => {

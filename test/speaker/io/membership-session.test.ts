@@ -5,6 +5,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { createMetrics } from '../../../src/runtime/metrics.ts'
 import { createFence, monotonicMs } from '../../../src/speaker/fence.ts'
+import type { KeySource } from '../../../src/speaker/io/key-files.ts'
+import type { KeySecret, SecretKeys } from '../../../src/speaker/io/key-secret.ts'
 import { createMembershipSession, OPENS_WITHIN_MS } from '../../../src/speaker/io/membership-session.ts'
 import { TIMING_PROFILES } from '../../../src/speaker/membership/timing.ts'
 import { createManualClock } from '../../support/manual-clock.ts'
@@ -14,7 +16,7 @@ const nothing = () => undefined
 const logger = { debug: nothing, info: nothing, warn: nothing, error: nothing, child: () => logger }
 
 /** A session on the loopback interface, whose own clock is moved by hand. The thread's clock is the system's. */
-function sessionAt(port: number, key: { readonly text: string } | { readonly dir: string }) {
+function sessionAt(port: number, key: KeySource) {
   const clock = createManualClock()
   const metrics = createMetrics({ processMetrics: false })
   let changes = 0
@@ -81,6 +83,28 @@ t.test('a port that was open once: its loss says nothing of the others', async (
   await clock.advance(OPENS_WITHIN_MS)
   t.match(session.facts(), { settled: true })
   t.equal(await isOff(), false)
+})
+
+t.test('a Secret that could not be read at the start is read before anything is decided', async (t) => {
+  let secretKeys: SecretKeys | undefined
+  let looks = 0
+  const secret: KeySecret = {
+    name: 'memberlist',
+    whenRead: async () => void looks++,
+    read: () => secretKeys,
+    onChange: nothing,
+    close: async () => undefined,
+  }
+  const { session } = sessionAt(randomInt(20_000, 30_000), { secret })
+  t.teardown(() => session.close())
+  await session.start()
+  t.equal(session.facts(), undefined)
+  secretKeys = { key: Buffer.from('a key that nobody knows'), previous: undefined }
+  await session.whenKnown()
+  t.match(session.facts(), { settled: false })
+  t.equal(looks, 2)
+  await session.whenKnown()
+  t.equal(looks, 2, 'known already')
 })
 
 t.test('without a key it is off', async (t) => {
