@@ -1,0 +1,49 @@
+import type { EndReason, RouteFate } from './fsm-actions.ts'
+import { CEASE, ERROR, type GracefulRestartCapability, type Notification, type Stop } from './fsm-events.ts'
+
+/** Whether the peer keeps, and wants kept, routes over a restart: it named at least one family. RFC 4724 section 3. */
+export const restartsGracefully = (peer: GracefulRestartCapability | undefined): boolean => peer !== undefined && peer.families > 0
+
+/** Whether NOTIFICATIONs too leave the routes: both sides set the N bit. RFC 8538 section 2. */
+const notificationsAreGraceful = (ours: GracefulRestartCapability | undefined, peer: GracefulRestartCapability | undefined): boolean =>
+  ours?.notification === true && peer?.notification === true && restartsGracefully(peer)
+
+const isHardReset = ({ code, subcode }: Notification): boolean => code === ERROR.cease && subcode === CEASE.hardReset
+
+/**
+ * What becomes of the routes of a session that ends for `reason`. A lost connection keeps them when the peer restarts gracefully; a
+ * NOTIFICATION, by either side, deletes them unless both set the N bit and it is no Hard Reset.
+ * Source: RFC 4724 sections 4.2 and 5; RFC 8538 sections 3 and 4.
+ */
+export function routeFate(
+  reason: EndReason,
+  ours: GracefulRestartCapability | undefined,
+  peer: GracefulRestartCapability | undefined,
+): RouteFate {
+  switch (reason.kind) {
+    case 'tcp-failed':
+    case 'replaced':
+      return ours !== undefined && restartsGracefully(peer) ? 'retain' : 'delete'
+    case 'notification-sent':
+    case 'notification-received':
+      return notificationsAreGraceful(ours, peer) && !isHardReset(reason) ? 'retain' : 'delete'
+    case 'stopped':
+    case 'collision':
+    case 'unexpected':
+      return 'delete'
+  }
+}
+
+/**
+ * The Cease that says `stop`. A hard one is wrapped into a Hard Reset, whose data are the code, the subcode and the data that it stands
+ * for, when both sides set the N bit; without it every NOTIFICATION is hard. Source: RFC 8538 section 3.
+ */
+export function ceaseFor(
+  stop: Stop,
+  ours: GracefulRestartCapability | undefined,
+  peer: GracefulRestartCapability | undefined,
+): Notification {
+  const { subcode, data, hard } = stop
+  if (!hard || !notificationsAreGraceful(ours, peer)) return { code: ERROR.cease, subcode, data }
+  return { code: ERROR.cease, subcode: CEASE.hardReset, data: Uint8Array.of(ERROR.cease, subcode, ...data) }
+}
