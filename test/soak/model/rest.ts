@@ -118,7 +118,8 @@ function isTrue(reason: string, service: ServiceObject, wish: WishView, missing:
   const around = asked.flatMap((address) => pools.find(({ addresses }) => addresses.has(address)) ?? [])
   const named = wish.eips.flatMap((name) => pools.find((pool) => pool.name === name) ?? [])
   const tried = wish.eips.length > 0 ? named : asked.length > 0 ? around : candidates(service, wish.protocol, facts)
-  const gives = ({ gives }: PoolView): boolean => missing.some((family) => [...gives].some((address) => familyOf(address) === family))
+  // By what the Eip stands for: one whose addresses are all excluded is full, not of another family.
+  const standsFor = ({ addresses }: PoolView, family: Family): boolean => [...addresses].some((address) => familyOf(address) === family)
   const isHeldByOthers = (address: string): boolean =>
     claimAt.get(address)?.spec.holders.some(({ uid }) => uid !== service.metadata.uid) === true
   const isOver = ({ name, eip }: PoolView): boolean =>
@@ -139,7 +140,7 @@ function isTrue(reason: string, service: ServiceObject, wish: WishView, missing:
     case 'PoolOverlap':
       return wish.eips.some((name) => eips.has(name) && !pools.some((pool) => pool.name === name))
     case 'PoolExhausted':
-      return tried.some((pool) => gives(pool))
+      return tried.some((pool) => missing.some((family) => standsFor(pool, family)))
     case 'NoDefaultPool':
       return wish.eips.length === 0 && candidates(service, undefined, facts).length === 0
     case 'ProtocolMismatch':
@@ -149,7 +150,7 @@ function isTrue(reason: string, service: ServiceObject, wish: WishView, missing:
     case 'QuotaExceeded':
       return tried.some(isOver)
     case 'FamilyMismatch':
-      return tried.some((pool) => missing.some((family) => ![...pool.gives].some((address) => familyOf(address) === family)))
+      return tried.some((pool) => missing.some((family) => !standsFor(pool, family)))
     case 'AddressOutsidePool':
       return asked.some((address) => !named.some(({ addresses }) => addresses.has(address)))
     case 'AddressInNoPool':
