@@ -66,7 +66,7 @@ type State = { -readonly [K in keyof Known]: Known[K] } & {
   listedMs: number
   endedIncarnation: bigint
   /** The first incarnation that was heard of its present process. */
-  process: bigint | undefined
+  life: bigint | undefined
 }
 
 interface Judge {
@@ -133,8 +133,8 @@ const readings = (judge: Judge): Pick<Members, 'isAlive' | 'nextMs' | 'member'> 
   nextMs: (known, nowMs) => nextMs(known as State, judge, nowMs),
   member(known, nowMs) {
     const fault = faultOf(known as State, judge, nowMs)
-    const { serving, leaving, lastSignMs, process } = known as State
-    return { alive: fault === undefined, serving, leaving, lastSignMs, fault, incarnation: process }
+    const { serving, leaving, lastSignMs, life } = known as State
+    return { alive: fault === undefined, serving, leaving, lastSignMs, fault, incarnation: life }
   },
 })
 
@@ -170,7 +170,7 @@ const newState = (node: string, ip: string, nowMs: number): State => ({
   lastSignMs: undefined,
   endedMs: undefined,
   endedIncarnation: 0n,
-  process: undefined,
+  life: undefined,
   serving: false,
   leaving: false,
   listedMs: nowMs,
@@ -184,7 +184,7 @@ function setFlags(state: State, { serving, leaving }: SpeakerFlags): void {
 /** A new life: what was heard of the former one does not speak for it, but it takes nothing back either. */
 function adopt(state: State, incarnation: bigint): void {
   if (incarnation <= state.incarnation) return
-  if (state.process === undefined || !isSameProcess(state.incarnation, incarnation)) state.process = incarnation
+  if (state.life === undefined || !isSameProcess(state.incarnation, incarnation)) state.life = incarnation
   state.incarnation = incarnation
   state.directMs = undefined
   state.freshMs = undefined
