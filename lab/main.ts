@@ -35,4 +35,8 @@ async function main(): Promise<number> {
   }
 }
 
+// Somebody reads no further (`| head`): what was begun goes on to its end.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+})
 process.exitCode = await main()
