@@ -170,6 +170,8 @@ function wake(core: Core, nowMs: number): void {
 function noticePause(core: Core, nowMs: number): void {
   if (!core.opened || !core.listed || core.members.size === 0 || nowMs - core.heartbeatMs <= core.timing.fenceMs) return
   if (core.heartbeatMs === Number.NEGATIVE_INFINITY || !permit(core, { kind: 'pause', nowMs })) return
+  // The main thread was not run either: what it said is as old as it was.
+  if (core.says !== undefined) core.says = { ...core.says, atMs: Math.min(nowMs, core.says.atMs + nowMs - core.heartbeatMs) }
   if (core.permission.kind === 'asking') core.members.spare(core.turnMs, core.permission.untilMs)
   // At the last heartbeat, that is: nobody was heard since.
   core.expected = new Set([...core.members.all()].filter((known) => core.members.isAlive(known, core.heartbeatMs)).map(({ node }) => node))

@@ -293,6 +293,22 @@ t.test('everybody is held up for 300 ms at the same time: nobody is taken for de
   for (const name of network.names) t.ok(mayAnswer(network, name))
 })
 
+t.test('everybody is held up for 4 s: the main threads were held up too, and all go on serving', async (t) => {
+  const idle: string[] = []
+  const network = settledNetwork(3, {
+    onFacts: (node, { members }) => {
+      for (const [name, { alive, serving }] of members) if (alive && !serving) idle.push(`${node.name} of ${name}`)
+    },
+  })
+  idle.length = 0
+  for (const name of network.names) network.pause(name)
+  network.run(4000)
+  for (const name of network.names) network.resume(name)
+  network.run(1000)
+  t.same(idle, [])
+  for (const name of network.names) t.ok(mayAnswer(network, name))
+})
+
 t.test('a process that is paused for 2 s is replaced, learns what it missed, and answers only then', async (t) => {
   const network = settledNetwork(3)
   const sinceMs = network.nowMs()
