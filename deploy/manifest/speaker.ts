@@ -69,11 +69,8 @@ function speakerContainer(image: string): object {
     command: command('src/speaker', SPEAKER_NODE_FLAGS),
     args: ['--enable-layer2=true', `--metrics-addr=:${PORT.speakerMetrics}`, `--membership-secret=${MEMBERLIST_SECRET}`],
     env: LOCATION_ENV,
-    ports: [
-      { name: 'metrics', containerPort: PORT.speakerMetrics, protocol: 'TCP' },
-      { name: 'membership-udp', containerPort: PORT.membership, hostPort: PORT.membership, protocol: 'UDP' },
-      { name: 'membership-tcp', containerPort: PORT.membership, hostPort: PORT.membership, protocol: 'TCP' },
-    ],
+    // The port of membership is not named: MetalLB's speakers name it too, and beside them our Pods would not be scheduled at all.
+    ports: [{ name: 'metrics', containerPort: PORT.speakerMetrics, protocol: 'TCP' }],
     ...probes(PORT.speakerMetrics),
     // Three threads: with one CPU the kernel would hold up heartbeats and answers whenever the main thread has much to do.
     resources: resources({ cpu: '50m', memory: '160Mi', cpuLimit: '2', memoryLimit: '384Mi' }),
