@@ -32,8 +32,11 @@ function mergePaths(asPath: AsPath, as4Path: AsPath): AsPath {
   const leading: AsSegment[] = []
   for (const segment of asPath) {
     if (missing === 0 && !isConfederation(segment)) break
-    leading.push(segment.kind === 'sequence' ? { kind: 'sequence', ases: segment.ases.slice(0, missing) } : segment)
-    missing -= Math.min(missing, segmentLength(segment))
+    const taken = Math.min(missing, segmentLength(segment))
+    const isCut = taken < segmentLength(segment)
+    leading.push(isCut ? { kind: 'sequence', ases: segment.ases.slice(0, taken) } : segment)
+    missing -= taken
+    if (isCut) break
   }
   return joinSequences([...leading, ...as4Path])
 }

@@ -16,13 +16,15 @@ export function attribute(flags: number, code: number, value: string, claimed = 
 const byte = (value: number): string => value.toString(16).padStart(2, '0')
 
 /** The body of an UPDATE. The length fields say the truth, unless told otherwise. */
-export function updateBody({
-  withdrawn = '',
-  attributes = [] as readonly string[],
-  nlri = '',
-  withdrawnLength = hex(withdrawn).length,
-  attributesLength = hex(attributes.join('')).length,
+export function updateBody(fields: {
+  readonly withdrawn?: string
+  readonly attributes?: readonly string[]
+  readonly nlri?: string
+  readonly withdrawnLength?: number
+  readonly attributesLength?: number
 }): Uint8Array {
+  const { withdrawn = '', attributes = [], nlri = '' } = fields
+  const { withdrawnLength = hex(withdrawn).length, attributesLength = hex(attributes.join('')).length } = fields
   const [first, second] = [withdrawnLength, attributesLength].map((length) => byte(length >> 8) + byte(length & 0xff))
   return hex(`${first}${withdrawn}${second}${attributes.join('')}${nlri}`)
 }

@@ -25,7 +25,7 @@ interface Vector {
   readonly type: 'open' | 'update' | 'notification' | 'keepalive' | 'routeRefresh'
   readonly value?: unknown
   readonly again?: false
-  readonly context?: Pick<UpdateContext, 'peering' | 'fourOctetAs'> & { readonly pathIds?: true; readonly extendedNextHop?: true }
+  readonly context?: Pick<UpdateContext, 'peering' | 'fourOctetAs'> & { readonly pathIds?: boolean; readonly extendedNextHop?: boolean }
   readonly name?: string
   readonly text?: string
 }
