@@ -2,7 +2,7 @@ import { type Direction, type Side, survivor } from './collision.ts'
 import { afterFailure, CALM, type Oscillation, restMs } from './dampening.ts'
 import { step } from './fsm.ts'
 import type { FsmAction } from './fsm-actions.ts'
-import { CEASE, ERROR, type FsmEvent, type Stop } from './fsm-events.ts'
+import { CEASE, ERROR, type FsmEvent, type Notification, type Stop } from './fsm-events.ts'
 import { type Fsm, type FsmSettings, type FsmSurroundings, fall, idleFsm, isRunning, type Transition } from './fsm-transition.ts'
 import { restartsGracefully } from './graceful-restart.ts'
 import { jittered } from './timers.ts'
@@ -12,6 +12,8 @@ export interface Link {
   readonly id: number
   readonly direction: Direction
   readonly fsm: Fsm
+  /** Since when it is Established, by the clock of PeeringSurroundings. */
+  readonly upSinceMs?: number
 }
 
 /** All connections to one configured peer: the machine that calls, and one for each call of the peer that we took. RFC 4271 section 8.2.1. */
@@ -25,6 +27,8 @@ export interface Peering {
 export const OUTGOING = 0
 /** The session that there is, and one of a peer that has restarted. */
 const MOST_INCOMING = 2
+/** A session younger than this is one of two connections that were opened together, and no restart of the peer. */
+const SETTLED_MS = 5000
 
 export type PeeringEvent =
   | { readonly kind: 'start' }
@@ -74,8 +78,8 @@ interface Turn {
 
 /**
  * One step of a peering. At most one link is ever Established. Collisions are resolved when an OPEN arrives (RFC 4271 section 6.8); a
- * session that is Established wins against a new connection, unless its peer restarts gracefully: then the new one is the peer after its
- * restart, and the old one ends without a word (RFC 4724 section 4.2). The shell drops a link's socket at its `drop`, and an end for
+ * session that is Established wins against a new connection, unless its peer restarts gracefully and it is older than SETTLED_MS: then the new one
+ * is the peer after its restart, and the old one ends without a word (RFC 4724 section 4.2). The shell drops a link's socket at its `drop`, and an end for
  * the reason `collision` is no error to show.
  */
 export function stepPeering(peering: Peering, event: PeeringEvent, surroundings: PeeringSurroundings): PeeringTransition {
@@ -110,10 +114,12 @@ const isOver = ({ direction, fsm }: Link): boolean =>
   direction === 'incoming' && (fsm.state === 'Idle' || (fsm.state === 'Active' && !isRunning(fsm, 'delayOpen')))
 const linkOf = ({ links }: Turn, id: number): Link | undefined => links.find((link) => link.id === id)
 
-/** A call is taken unless the peering is stopped or rests. A third replaces the oldest that has sent no OPEN; without one it is refused. */
+/**
+ * A call is taken unless the peering is stopped or goes wrong too often: a peer that we could not reach may reach us. A third replaces the
+ * oldest that has sent no OPEN; without one it is refused.
+ */
 function receiveCall(turn: Turn, id: number): void {
-  const outgoing = linkOf(turn, OUTGOING)
-  const rests = outgoing !== undefined && isRunning(outgoing.fsm, 'idleHold')
+  const rests = restMs(turn.oscillation, turn.surroundings.nowMs) > 0
   const incoming = turn.links.filter(({ direction }) => direction === 'incoming')
   const silent = incoming.find((link) => !isConfirmed(link))
   const isFull = incoming.length >= MOST_INCOMING
@@ -150,7 +156,7 @@ function collision({ links, surroundings }: Turn, newer: Link, peer: Side): read
   const others = links.filter((other) => other.id !== newer.id && isConfirmed(other))
   const stays = (other: Link): boolean =>
     isEstablished(other)
-      ? !restartsGracefully(other.fsm.peer?.gracefulRestart)
+      ? !restartsGracefully(other.fsm.peer?.gracefulRestart) || surroundings.nowMs - (other.upSinceMs ?? 0) < SETTLED_MS
       : survivor(surroundings.us, peer, other.direction, newer.direction) === 'existing'
   return others.some(stays) ? [newer] : others
 }
@@ -176,7 +182,10 @@ function replace(turn: Turn, link: Link): void {
 }
 
 function put(turn: Turn, link: Link, { fsm, actions }: Transition): void {
-  turn.links = turn.links.map((other) => (other.id === link.id ? { ...link, fsm } : other)).filter((other) => !isOver(other))
+  const next: Link = actions.some(({ kind }) => kind === 'session-up')
+    ? { ...link, fsm, upSinceMs: turn.surroundings.nowMs }
+    : { ...link, fsm }
+  turn.links = turn.links.map((other) => (other.id === link.id ? next : other)).filter((other) => !isOver(other))
   for (const action of actions) {
     turn.actions.push({ id: link.id, action })
     if (isFailure(link, action)) turn.oscillation = afterFailure(turn.oscillation, turn.surroundings.nowMs)
@@ -193,14 +202,24 @@ function surroundingsOf(turn: Turn, link: Link, event: FsmEvent): FsmSurrounding
   }
 }
 
-/** A peer that cannot be reached is tried at the pace of ConnectRetryTime; one that goes wrong is given ever longer rests. */
+/**
+ * A peer that cannot be reached, or that holds on to another connection, which we do not have, is tried at the pace of
+ * ConnectRetryTime; one that goes wrong is given ever longer rests.
+ */
 function idleHoldMs({ surroundings, oscillation }: Turn, { fsm }: Link, event: FsmEvent): number {
   const { settings, chance, nowMs } = surroundings
-  if (fsm.state === 'Connect' && event.kind === 'TcpConnectionFails') return jittered(settings.connectRetryMs, chance)
+  const isUnreachable = fsm.state === 'Connect' && event.kind === 'TcpConnectionFails'
+  const isUnwanted = fsm.state !== 'Established' && event.kind === 'NotifMsg' && isCollision(event)
+  if (isUnreachable || isUnwanted) return jittered(settings.connectRetryMs, chance)
   return jittered(restMs(fsm.state === 'Idle' ? oscillation : afterFailure(oscillation, nowMs), nowMs), chance)
 }
 
-/** What counts as an oscillation: an end that is neither a collision, nor a restart, nor a stop, nor a peer that is not there. */
+const isCollision = ({ code, subcode }: Notification): boolean => code === ERROR.cease && subcode === CEASE.connectionCollision
+
+/**
+ * What counts as an oscillation: an end that is neither a collision, nor a restart, nor a stop, nor a connection that closes before the
+ * peer's OPEN: it may be one that the peer refuses while it rests itself, and two that rest must not keep each other at it.
+ */
 function isFailure({ fsm }: Link, action: FsmAction): boolean {
   if (action.kind !== 'session-down' && action.kind !== 'attempt-failed') return false
   const { reason } = action
@@ -210,10 +229,10 @@ function isFailure({ fsm }: Link, action: FsmAction): boolean {
     case 'stopped':
       return false
     case 'tcp-failed':
-      return fsm.state !== 'Connect'
+      return fsm.state === 'OpenConfirm' || fsm.state === 'Established'
     case 'notification-sent':
     case 'notification-received':
-      return reason.code !== ERROR.cease || reason.subcode !== CEASE.connectionCollision
+      return !isCollision(reason)
     case 'unexpected':
       return true
   }
