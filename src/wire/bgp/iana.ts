@@ -15,6 +15,12 @@ export function familyOf(afi: number, safi: number): Family | undefined {
   return afi === AFI.IPv4 ? 'IPv4' : afi === AFI.IPv6 ? 'IPv6' : undefined
 }
 
+/** The family as people write it, such as `IPv4 unicast`; numbers where it is none of ours. */
+export const familyName = (afi: number, safi: number): string => {
+  const family = familyOf(afi, safi)
+  return family === undefined ? `AFI ${afi} SAFI ${safi}` : `${family} unicast`
+}
+
 /** Stands where a number of four bytes finds room for two. RFC 6793 section 4.2. */
 export const AS_TRANS = 23456
 

@@ -2,7 +2,7 @@ import { err, ok, type Result } from '../../result.ts'
 import type { CodecError } from '../codec-error.ts'
 import { concat, readU16, readU32, readUtf8, u8, u16, u32 } from './bytes.ts'
 import { serializeFrame } from './header.ts'
-import { CEASE, ERROR, familyOf } from './iana.ts'
+import { CEASE, ERROR } from './iana.ts'
 
 /** A NOTIFICATION: why its sender closes the session. RFC 4271 section 4.5. */
 export interface Notification {
@@ -138,10 +138,4 @@ export function notificationName({ code, subcode }: Pick<Notification, 'code' | 
   const [name = `error ${code}`, subcodes] = SENTENCES[code] ?? []
   if (subcode === 0) return name
   return `${name}/${subcodes?.[subcode] ?? `subcode ${subcode}`}`
-}
-
-/** The family as people write it, such as `IPv4 unicast`; numbers where it is none of ours. */
-export const familyName = (afi: number, safi: number): string => {
-  const family = familyOf(afi, safi)
-  return family === undefined ? `AFI ${afi} SAFI ${safi}` : `${family} unicast`
 }

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { EXTENDED_MESSAGE_MAX, type Frame, MESSAGE_MAX, parseFrame, serializeFrame } from '../../../src/wire/bgp/header.ts'
+import { familyName } from '../../../src/wire/bgp/iana.ts'
 import {
-  familyName,
   hardReset,
   hardResetReason,
   notificationName,

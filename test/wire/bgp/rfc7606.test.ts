@@ -329,6 +329,27 @@ for (const { name, attributes, withdrawn = '', want } of unreachable) {
   })
 }
 
+const subcodes: readonly (readonly [name: string, subcode: number, data: string, attribute: string])[] = [
+  ['flags', 4, 'c0010100', attribute(0xc0, 1, '00')],
+  ['a length', 5, '80040100', attribute(0x80, 4, '00')],
+  ['a length of an optional attribute', 5, 'c00801ff', attribute(0xc0, 8, 'ff')],
+  ['ORIGIN', 6, '40010107', attribute(0x40, 1, '07')],
+  ['NEXT_HOP', 8, '40030400000000', attribute(0x40, 3, '00000000')],
+  ['AS_PATH, a type', 11, '', attribute(0x40, 2, '09 01 00000001')],
+  ['AS_PATH, a length', 11, '', attribute(0x40, 2, '02 02 00000001')],
+  ['AS_PATH, AS 0', 11, '', attribute(0x40, 2, '02 01 00000000')],
+  ['the list', 1, '', 'c008'],
+]
+for (const [name, subcode, data, broken] of subcodes) {
+  t.test(`the NOTIFICATION of a defect that cannot be withdrawn: ${name}`, async (t) => {
+    const reading = parseUpdate(updateBody({ attributes: [broken] }), context())
+    if (reading.action !== 'session-reset') return t.fail(reading.action)
+    const { error } = reading
+    t.same([error.code, error.subcode, toHex(error.data)], [3, subcode, data])
+    return undefined
+  })
+}
+
 t.test('NEXT_HOP counts with the field NLRI only', async (t) => {
   const broken = attribute(0x40, 3, '0a')
   const beside = parseUpdate(updateBody({ attributes: [reach(SOUND_REACH), ORIGIN, PATH, broken] }), context())

@@ -11,7 +11,7 @@ import { parseRouteRefresh } from '../../../src/wire/bgp/route-refresh.ts'
 import { parseUpdate, type UpdateReading } from '../../../src/wire/bgp/update.ts'
 import { packRoutes, packWithdrawals } from '../../../src/wire/bgp/update-pack.ts'
 import { attributesIn, contexts, entriesIn, nextHopsIn, opens } from './arbitrary.ts'
-import { context, value } from './build.ts'
+import { context, hex, value } from './build.ts'
 
 t.test('an OPEN is read as it was written', async (t) => {
   fc.assert(
@@ -84,6 +84,18 @@ t.test('withdrawals likewise', async (t) => {
     { numRuns: 200 },
   )
   t.pass('200 lists')
+})
+
+t.test('MP_REACH_NLRI and MP_UNREACH_NLRI are written as they were read, those of other families without what they carry', async (t) => {
+  const session = context()
+  const hop = '20010db8000000000000000000000001'
+  const { mpReach, mpUnreach } = ATTRIBUTES
+  const reach = hex(`0002 01 10 ${hop} 00 20 20010db8 80 ${hop}`)
+  const unreach = hex(`0002 01 20 20010db8 80 ${hop}`)
+  t.same(mpReach.write(value(mpReach.read(reach, session)), session), reach)
+  t.same(mpUnreach.write(value(mpUnreach.read(unreach, session)), session), unreach)
+  t.same(mpReach.write(value(mpReach.read(hex('0019 46 04 0a000001 00 0102'), session)), session), hex('0019 46 00 00'))
+  t.same(mpUnreach.write(value(mpUnreach.read(hex('0001 80 0102'), session)), session), hex('0001 80'))
 })
 
 /** Random bytes, sound messages, and sound messages with a few bytes changed, cut or put in: the last find the checks behind the first. */
