@@ -66,7 +66,7 @@ t.test('a peer that goes wrong rests ever longer, and a quiet one is forgiven', 
     rests.push(restMs(oscillation, 1000) / 1000)
   }
   t.same(rests, [0, 1, 2, 4, 8, 16, 32, 64, 120, 120, 120, 120])
-  t.equal(restMs(oscillation, 1000 + 60_000) / 1000, 16, 'half a minute later half of them')
+  t.equal(restMs(oscillation, 1000 + 60_000) / 1000, 16, 'a minute later half of them')
   t.equal(restMs(oscillation, 1000 + 600_000), 0)
   t.equal(restMs(CALM, 5), 0)
 })
