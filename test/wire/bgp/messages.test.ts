@@ -168,6 +168,62 @@ t.test('the limit of prefixes is told with its family', async (t) => {
   t.equal(prefixLimit({ code: 4, subcode: 0, data: hex('000201000003e8') }), undefined)
 })
 
+/** All subcodes that have a name, in their order; those between them have none. */
+const registered: readonly (readonly [code: number, names: readonly string[]])[] = [
+  [1, ['1 Connection Not Synchronized', '2 Bad Message Length', '3 Bad Message Type']],
+  [
+    2,
+    [
+      '1 Unsupported Version Number',
+      '2 Bad Peer AS',
+      '3 Bad BGP Identifier',
+      '4 Unsupported Optional Parameter',
+      '6 Unacceptable Hold Time',
+      '7 Unsupported Capability',
+      '11 Role Mismatch',
+    ],
+  ],
+  [
+    3,
+    [
+      '1 Malformed Attribute List',
+      '2 Unrecognized Well-known Attribute',
+      '3 Missing Well-known Attribute',
+      '4 Attribute Flags Error',
+      '5 Attribute Length Error',
+      '6 Invalid ORIGIN Attribute',
+      '8 Invalid NEXT_HOP Attribute',
+      '9 Optional Attribute Error',
+      '10 Invalid Network Field',
+      '11 Malformed AS_PATH',
+    ],
+  ],
+  [
+    6,
+    [
+      '1 Maximum Number of Prefixes Reached',
+      '2 Administrative Shutdown',
+      '3 Peer De-configured',
+      '4 Administrative Reset',
+      '5 Connection Rejected',
+      '6 Other Configuration Change',
+      '7 Connection Collision Resolution',
+      '8 Out of Resources',
+      '9 Hard Reset',
+      '10 BFD Down',
+    ],
+  ],
+]
+for (const [code, wanted] of registered) {
+  t.test(`the subcodes of ${notificationName({ code, subcode: 0 })}`, async (t) => {
+    const found = Array.from({ length: 256 }, (_, subcode) => `${subcode} ${notificationName({ code, subcode }).split('/')[1]}`)
+    t.same(
+      found.slice(1).filter((name) => !/^(\d+) subcode \1$/.test(name)),
+      wanted,
+    )
+  })
+}
+
 const names: readonly (readonly [code: number, subcode: number, name: string])[] = [
   [1, 1, 'Message Header Error/Connection Not Synchronized'],
   [2, 11, 'OPEN Message Error/Role Mismatch'],

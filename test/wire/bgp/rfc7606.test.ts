@@ -246,6 +246,7 @@ const multiprotocolRows: readonly Row[] = [
   mp('MP_REACH_NLRI: twice', 14, [reach(SOUND_REACH), reach(SOUND_REACH)], ['reset', 1, '']),
   mp('MP_REACH_NLRI: longer than the list', 14, reach(SOUND_REACH, 0x80, 90), ['reset', 1, '']),
   mp('MP_REACH_NLRI: of EVPN, which was not agreed on', 14, reach('0019 46 04 0a000001 00 0123456789'), 'keep'),
+  mp('MP_REACH_NLRI: of 5 bytes, of EVPN', 14, reach('0019 46 00 00'), 'keep'),
   mp('MP_UNREACH_NLRI: sound', 15, unreach(`0002 01 ${V6}`), 'keep'),
   mp('MP_UNREACH_NLRI: without prefixes, beside a route', 15, unreach('0002 01'), 'keep'),
   mp('MP_UNREACH_NLRI: transitive', 15, unreach(`0002 01 ${V6}`, 0xc0), 'withdraw'),
@@ -385,4 +386,23 @@ t.test('routes of a family that was not agreed on are left out', async (t) => {
   const only6 = context({ families: { IPv6: { pathIds: false, extendedNextHop: false } } })
   const reading = parseUpdate(updateBody({ withdrawn: SENTINEL, attributes: [ORIGIN, PATH, HOP], nlri: SENTINEL }), only6)
   t.match(reading, { action: 'accept', withdrawn: [], announced: [], defects: [{ kind: 'not-negotiated' }] })
+})
+
+t.test('End-of-RIB is an UPDATE with nothing else in it', async (t) => {
+  const end = (body: Uint8Array, session = context()) => {
+    const reading = parseUpdate(body, session)
+    return reading.action === 'accept' ? reading.endOfRib : reading.action
+  }
+  const only6 = context({ families: { IPv6: { pathIds: false, extendedNextHop: false } } })
+  t.equal(end(updateBody({})), 'IPv4')
+  t.equal(end(updateBody({ attributes: [unreach('0002 01')] })), 'IPv6')
+  t.equal(end(updateBody({ attributes: [unreach('0001 01')] })), 'IPv4', 'of IPv4 in the form of the other families')
+  t.equal(end(updateBody({ attributes: [unreach('0002 01'), ORIGIN] })), undefined)
+  t.equal(end(updateBody({ attributes: [unreach(`0002 01 ${V6}`)] })), undefined)
+  t.equal(end(updateBody({ attributes: [unreach('0001 80')] })), undefined, 'of a family that was not agreed on')
+  t.equal(end(updateBody({ attributes: [unreach('0002 01')], withdrawn: SENTINEL })), undefined)
+  t.equal(end(updateBody({ withdrawn: SENTINEL })), undefined)
+  t.equal(end(updateBody({}), only6), undefined)
+  t.match(parseUpdate(updateBody({}), only6), { action: 'accept', defects: [] })
+  t.equal(parseUpdate(updateBody({}), only6).defects.length, 0)
 })

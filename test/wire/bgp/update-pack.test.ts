@@ -48,6 +48,27 @@ t.test('withdrawals are split to the size, none is lost', async (t) => {
   t.same([found.length, new Set(found).size, found[0], found.at(-1)], [2000, 2000, '198.18.0.0/32', '198.18.7.207/32'])
 })
 
+t.test('messages of IPv6 are full too', async (t) => {
+  const entries = Array.from({ length: 500 }, (_, index) => entry(`2001:db8::${index.toString(16)}/128`))
+  const six = { family: 'IPv6', nextHop: hop('20010db8000000000000000000000001'), entries } as const
+  // 50 bytes of header, lengths and attributes less NEXT_HOP's 7; 4 and 21 of MP_REACH_NLRI; 17 for each prefix.
+  const routes = [...value(packRoutes(set(six), context(), MESSAGE_MAX))]
+  t.same(
+    routes.map(({ length }) => length),
+    [43 + 25 + 17 * 236, 43 + 25 + 17 * 236, 43 + 25 + 17 * 28],
+  )
+  const exact = 23 + 4 + 3 + 17 * 30
+  t.same(
+    [...packWithdrawals('IPv6', entries.slice(0, 60), context(), exact)].map(({ length }) => length),
+    [exact, exact],
+  )
+  t.same(
+    [...packWithdrawals('IPv4', hosts(4), context(), 23 + 21)].map(({ length }) => length),
+    [43],
+    'the least room',
+  )
+})
+
 t.test('a message is made when it is asked for', async (t) => {
   let taken = 0
   function* endless() {
@@ -98,6 +119,9 @@ t.test('a neighbour with AS numbers of two bytes gets the long ones beside the p
     return toHex(first ?? new Uint8Array(0))
   }
   t.notMatch(message([65001, 65535], 65535), /c011|c012/)
+  t.match(message([65001, 65535], 65535), '4002060202fde9ffff')
+  t.match(message([65001], 65535), 'c00706ffff00000001')
+  t.match(message([65001], 65536), 'c007065ba000000001')
   t.match(message([65001, 4200000001], 65001), '4002060202fde95ba0')
   t.match(message([65001, 4200000001], 65001), 'c0110a02020000fde9fa56ea01')
   t.notMatch(message([65001, 4200000001], 65001), /c01208/)
@@ -108,6 +132,12 @@ t.test('a path of more than 255 numbers is split into segments', async (t) => {
   const ases = Array.from({ length: 300 }, (_, index) => index + 1)
   const bytes = asPath.write([{ kind: 'sequence', ases }], context())
   t.same([bytes.length, bytes[1], bytes[2 + 255 * 4 + 1]], [300 * 4 + 4, 255, 45])
+  t.equal(
+    asPath.write([{ kind: 'sequence', ases: ases.slice(0, 255) }], context()).length,
+    255 * 4 + 2,
+    'no empty segment behind a full one',
+  )
+  t.equal(asPath.write([{ kind: 'set', ases: ases.slice(0, 255) }], context()).length, 255 * 4 + 2)
   t.throws(() => asPath.write([{ kind: 'set', ases }], context()), RangeError)
   t.throws(() => asPath.write([{ kind: 'sequence', ases: [] }], context()), RangeError)
 })
