@@ -1,6 +1,6 @@
 import type { BfdPacket } from '../../wire/bfd.ts'
 
-/** What a session is known by before its peer knows our discriminator. RFC 5881 section 3; RFC 5883 section 3. */
+/** What a session is known by before its peer knows our discriminator. RFC 5881 section 3; RFC 5883 section 4. */
 export interface BfdPath {
   readonly hops: 'single' | 'multi'
   /** Canonical text of the peer's address, and of ours. */
@@ -25,7 +25,7 @@ export interface BfdArrival extends BfdPath {
 
 export type BfdChoice<C> = { readonly session: C } | { readonly refused: 'no-session' | 'ttl' | 'path' }
 
-/** Single hop: nothing but 255, as a router would have made it less. RFC 5881 section 5. Multihop: as configured. RFC 5883 section 6. */
+/** Single hop: nothing but 255, as a router would have made it less. RFC 5881 section 5. Multihop: as configured, RFC 5883 names no number. */
 export const SINGLE_HOP_TTL = 255
 
 const isSamePath = (a: BfdPath, b: BfdPath): boolean =>

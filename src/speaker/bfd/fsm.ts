@@ -48,7 +48,7 @@ export type BfdEvent =
   | { readonly kind: 'packet'; readonly packet: BfdPacket }
   | { readonly kind: 'transmit-expires' }
   | { readonly kind: 'detect-expires' }
-  /** Something else knows that the path is gone, such as a cable. RFC 5880 section 6.8.17. */
+  /** Something else knows that the path is gone, such as a cable. RFC 5880 section 6.8.16 would permit AdminDown; Down comes back by itself. */
   | { readonly kind: 'path-down' }
 
 /** Why a session went down. `neighbor-disabled` and `disabled` are no failures: routes stay. RFC 5882 sections 3.2 and 4.2. */

@@ -24,7 +24,7 @@ function isExpected(asNumber: number, { localAs, expectedAs }: OpenExpectation):
 
 /**
  * What is wrong with an OPEN that could be read, as the subcode and data of an OPEN Message Error; undefined when the session may go on.
- * AS 0 and AS_TRANS as a real number are refused (RFC 7607, RFC 6793 section 4.1), as is another AS than configured; identifier 0 and, from our own
+ * AS 0 and AS_TRANS as a real number are refused (RFC 7607, RFC 6793), as is another AS than configured; identifier 0 and, from our own
  * AS, our own identifier (RFC 6286 sections 2.1 and 2.2); HoldTime 1 and 2 (RFC 4271 section 6.2). The capabilities and the version are the codec's to check.
  */
 export function openError(open: PeerOpen, expectation: OpenExpectation): MessageError | undefined {
