@@ -6,8 +6,7 @@ import { type ProtocolError, protocolError } from './protocol-error.ts'
  * What a defect of an UPDATE asks for, mildest first (RFC 7606 section 2): the attribute is left out; the routes count as withdrawn;
  * the session ends.
  */
-export const ACTIONS = ['attribute-discard', 'treat-as-withdraw', 'session-reset'] as const
-export type Action = (typeof ACTIONS)[number]
+export type Action = 'attribute-discard' | 'treat-as-withdraw' | 'session-reset'
 
 /** What is wrong. Closed: it is a label of a metric too. */
 export type DefectKind =
@@ -48,10 +47,6 @@ export interface Defect extends Malformed {
   /** What a NOTIFICATION shows of it: the attribute with its flags, code and length, or the code alone. Shares memory with the message. */
   readonly evidence: Uint8Array
 }
-
-/** The graver of two actions counts. RFC 7606 section 3 (h). */
-export const gravest = (defects: readonly Defect[]): Action | undefined =>
-  ACTIONS.findLast((action) => defects.some((defect) => defect.action === action))
 
 /** The NOTIFICATION for a defect that ends the session. RFC 4271 section 6.3. */
 export function notificationFor({ attribute, kind, cause, evidence }: Defect): ProtocolError {

@@ -8,7 +8,7 @@ import type { UpdateContext } from './context.ts'
 import { mergeFourOctetAs } from './four-octet-as.ts'
 import { checkNlri, type Nlri } from './nlri.ts'
 import type { ProtocolError } from './protocol-error.ts'
-import { type Action, type Defect, gravest, type Malformed, notificationFor } from './update-error.ts'
+import { type Action, type Defect, type Malformed, notificationFor } from './update-error.ts'
 
 /** Prefixes that can be reached, and by way of whom. */
 export interface Announcement {
@@ -57,9 +57,10 @@ export function parseUpdate(body: Uint8Array, context: UpdateContext): UpdateRea
   const list = readAttributes(fields.attributes, context)
   const { gone, announced, unasked } = routesOf(withdrawn.value, nlri.value, list.attributes, context)
   const defects = [...defectsOf(list, nlri.value.count > 0, context), ...unasked]
+  // The gravest counts: RFC 7606 section 3 (h).
   const fatal = defects.find((defect) => defect.action === 'session-reset')
   if (fatal !== undefined) return reset(fatal, defects)
-  if (gravest(defects) === 'treat-as-withdraw') {
+  if (defects.some((defect) => defect.action === 'treat-as-withdraw')) {
     return { action: 'treat-as-withdraw', withdrawn: [...gone, ...announced.map((announcement) => announcement.nlri)], defects }
   }
   const attributes = pathAttributes(list.attributes, context)
