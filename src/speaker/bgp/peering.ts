@@ -138,12 +138,10 @@ function receive(turn: Turn, id: number, event: FsmEvent): void {
   const link = linkOf(turn, id)
   if (link === undefined) return
   if (event.kind === 'BGPOpen' && awaitsOpen(link)) {
-    const costs = collision(turn, link, event.open)
-    for (const other of costs) {
+    for (const other of collision(turn, link, event.open)) {
       if (isEstablished(other)) replace(turn, other)
       else send(turn, other.id, { kind: 'OpenCollisionDump' })
     }
-    if (costs.includes(link)) return
   }
   send(turn, id, event)
   const now = linkOf(turn, id)
@@ -151,7 +149,7 @@ function receive(turn: Turn, id: number, event: FsmEvent): void {
   for (const other of turn.links.filter((candidate) => candidate !== now)) send(turn, other.id, { kind: 'OpenCollisionDump' })
 }
 
-/** The links that the OPEN on `newer` costs: itself, or the others that have got one. */
+/** The links that the OPEN on `newer` costs: itself, for which it then comes too late, or the others that have got one. */
 function collision({ links, surroundings }: Turn, newer: Link, peer: Side): readonly Link[] {
   const others = links.filter((other) => other.id !== newer.id && isConfirmed(other))
   const stays = (other: Link): boolean =>

@@ -83,9 +83,11 @@ t.test('a peer that restarts without a word: with graceful restart at once, with
     world.run(60_000, FAIR)
     t.ok(world.isUp())
     const [low, high] = world.speakers
+    const callsBefore = high.calls
     world.restart(high, true)
     world.run(graceful ? 1000 : 40_000, FAIR)
     t.equal(world.isUp(), graceful)
+    t.ok(high.calls - callsBefore <= 2, `who is refused for the old session calls at the pace of ConnectRetryTime, not ${high.calls} times`)
     const ends = low.told.filter((line) => line.includes('session-down')).map((line) => line.replace(/^\S+ /, ''))
     t.same(ends, graceful ? ['session-down replaced retain'] : [])
     world.run(240_000, FAIR)

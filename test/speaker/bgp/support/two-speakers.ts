@@ -48,6 +48,8 @@ export interface Speaker {
   readonly timers: Map<string, number>
   /** The attempt that counts. */
   call: number
+  /** How often it has called. */
+  calls: number
   nextId: number
   readonly told: string[]
 }
@@ -76,6 +78,7 @@ export function createTwoSpeakers(options: readonly [SpeakerOptions, SpeakerOpti
     ends: new Map(),
     timers: new Map(),
     call: 0,
+    calls: 0,
     nextId: 1,
     told: [],
   })
@@ -155,6 +158,7 @@ export function createTwoSpeakers(options: readonly [SpeakerOptions, SpeakerOpti
 
   function dial(speaker: Speaker): void {
     const call = ++speaker.call
+    speaker.calls++
     const fails = chance() < weather.callFails
     const [mine, theirs] = connect(speaker)
     later(fails ? CALL_TIMEOUT_MS : 1 + chance() * 20, () => {
