@@ -79,9 +79,9 @@ function take(raw: RawAttribute, context: UpdateContext, gathering: Gathering): 
   const defect = (kind: DefectKind, action: Action, cause: string): Defect => ({ attribute: code, kind, action, cause, evidence: bytes })
   const isDuplicate = gathering.codes.has(code)
   gathering.codes.add(code)
+  if (!raw.isComplete) return overrun(code, bytes)
   if (isDuplicate)
     return defect('duplicate', carriesPrefixes(code) ? 'session-reset' : 'attribute-discard', `attribute ${code} is there again`)
-  if (!raw.isComplete) return overrun(code, bytes)
   const key = KEY_BY_CODE.get(code)
   if (key === undefined) {
     if ((flags & ATTRIBUTE_FLAG.optional) === 0)

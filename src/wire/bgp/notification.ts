@@ -1,7 +1,7 @@
 import { err, ok, type Result } from '../../result.ts'
 import type { CodecError } from '../codec-error.ts'
 import { concat, readU16, readU32, readUtf8, u8, u16, u32 } from './bytes.ts'
-import { serializeFrame } from './header.ts'
+import { HEADER_LENGTH, MESSAGE_MAX, serializeFrame } from './header.ts'
 import { CEASE, ERROR } from './iana.ts'
 
 /** A NOTIFICATION: why its sender closes the session. RFC 4271 section 4.5. */
@@ -23,8 +23,15 @@ export function parseNotification(body: Uint8Array): Result<Notification, CodecE
 
 const bodyOf = ({ code, subcode, data }: Notification): Uint8Array => concat([Uint8Array.of(...u8(code), ...u8(subcode)), data])
 
-/** The inverse of parseNotification, as a whole message. Throws RangeError on numbers above 255, or on data that no message can hold. */
-export const serializeNotification = (notification: Notification): Uint8Array => serializeFrame('notification', bodyOf(notification))
+/** Bytes of data in the longest NOTIFICATION that every neighbour takes. */
+const DATA_MAX = MESSAGE_MAX - HEADER_LENGTH - 2
+
+/**
+ * The inverse of parseNotification, as a whole message. Data is evidence, and may be a whole extended message of the neighbour's: what
+ * does not fit into 4,096 bytes is left away, because the neighbour need not take more. Throws RangeError on numbers above 255.
+ */
+export const serializeNotification = (notification: Notification): Uint8Array =>
+  serializeFrame('notification', bodyOf({ ...notification, data: notification.data.subarray(0, DATA_MAX) }))
 
 const takesText = ({ code, subcode }: Notification): boolean =>
   code === ERROR.cease && (subcode === CEASE.administrativeShutdown || subcode === CEASE.administrativeReset)

@@ -8,6 +8,7 @@ import {
   parseNotification,
   prefixLimit,
   prefixLimitNotification,
+  serializeNotification,
   shutdownNotification,
   shutdownText,
 } from '../../../src/wire/bgp/notification.ts'
@@ -160,6 +161,15 @@ t.test('a hard reset carries its reason', async (t) => {
   t.same(hardResetReason(hardReset(reason)), reason)
   t.equal(hardResetReason(reason), undefined)
   t.equal(hardResetReason({ code: 6, subcode: 9, data: hex('06') }), undefined)
+})
+
+t.test('evidence that is longer than a message is cut', async (t) => {
+  const long = parseRouteRefresh(Uint8Array.from({ length: EXTENDED_MESSAGE_MAX - 19 }, (_, at) => (at === 2 ? 1 : 0)))
+  if (long.ok) return t.fail('a BoRR of 65535 bytes is refused')
+  t.equal(long.error.data.length, EXTENDED_MESSAGE_MAX)
+  const message = serializeNotification(long.error)
+  t.match(parseFrame(message, MESSAGE_MAX), { ok: true, value: { type: 'notification', length: MESSAGE_MAX } })
+  return undefined
 })
 
 t.test('the limit of prefixes is told with its family', async (t) => {

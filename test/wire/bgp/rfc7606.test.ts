@@ -27,6 +27,7 @@ const ORIGIN = attribute(0x40, 1, '00')
 const PATH = attribute(0x40, 2, '02 01 0000fde9')
 const PATH_2 = attribute(0x40, 2, '02 01 fde9')
 const HOP = attribute(0x40, 3, '0a000001')
+const COMMUNITY = attribute(0xc0, 8, 'ffff0000')
 const PREF = attribute(0x40, 5, '00000064')
 
 /** What an attribute of each code is called in what is read; codes without a key are prefixes or next hops. */
@@ -204,6 +205,12 @@ const missingRows: readonly Row[] = [
 const overrunRows: readonly Row[] = [
   bad(8, 'the last attribute is longer than the list', 0xc0, 'ffff0000', 'withdraw', 40),
   bad(99, 'the last attribute is unknown, and longer than the list', 0xc0, 'ffff0000', 'withdraw', 40),
+  {
+    name: 'one that was there already is longer than the list',
+    code: 8,
+    with: [COMMUNITY, attribute(0xc0, 8, 'ffff0000', 40)],
+    ...both('withdraw'),
+  },
   { name: 'one byte behind the last attribute', code: 99, with: ['c0'], ...both('withdraw') },
   { name: 'two bytes behind the last attribute', code: 99, with: ['c008'], ...both('withdraw') },
   { name: 'three bytes behind it, of a head of four', code: 99, with: ['d00800'], ...both('withdraw') },
