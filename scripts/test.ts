@@ -21,7 +21,7 @@ const LANES = 2
 const LONG = ['cluster', 'allocator', 'takeover', 'certificates', 'failpoints', 'lab']
 
 /** A speaker that waits a third of a second for a CPU counts as dead, and rightly: where fail-over is judged nothing else runs. */
-const isAlone = (name: string): boolean => /^(failover|membership|junk|layer2)/.test(name)
+const isAlone = (name: string): boolean => /^(bench|cli-speakers|failover|junk|layer2|membership)/.test(name)
 
 process.exit(await main(process.argv.slice(2)))
 
