@@ -30,13 +30,16 @@ const MOST_INCOMING = 2
 /** A session younger than this is one of two connections that were opened together, and no restart of the peer. */
 const SETTLED_MS = 5000
 
+/** What may happen on a link: starts, and the stop of an operator, are for the whole peering. */
+export type LinkEvent = Exclude<FsmEvent, { readonly kind: `${'Manual' | 'Automatic'}Start${string}` | 'ManualStop' }>
+
 export type PeeringEvent =
   | { readonly kind: 'start' }
   | ({ readonly kind: 'stop' } & Stop)
   /** The peer has called: `id` is above 0 and new. */
   | { readonly kind: 'incoming'; readonly id: number }
   /** What happens on a link. Of a link that is gone, it is ignored. */
-  | { readonly kind: 'link'; readonly id: number; readonly event: FsmEvent }
+  | { readonly kind: 'link'; readonly id: number; readonly event: LinkEvent }
 
 export interface PeeringSurroundings {
   readonly settings: FsmSettings

@@ -1,5 +1,8 @@
 import fc from 'fast-check'
 import t from 'tap'
+import type { FsmEvent } from '../../../src/speaker/bgp/fsm-events.ts'
+import { idlePeering, type LinkEvent, type PeeringEvent, stepPeering } from '../../../src/speaker/bgp/peering.ts'
+import { KINDS, PEER, SAMPLES, SETTINGS } from './support/samples.ts'
 import { createTwoSpeakers, FAIR, type SpeakerOptions, type Weather } from './support/two-speakers.ts'
 
 const LOW = { asNumber: 64_512, identifier: 1 }
@@ -132,4 +135,61 @@ t.test('calls without an OPEN take no more than two places', async (t) => {
     [0, 198, 199],
     'the newest stay',
   )
+})
+
+const NEWEST = -1
+const isOfLink = (event: FsmEvent): event is LinkEvent => !/Start|ManualStop/.test(event.kind)
+
+t.test('any events on any links: one session, few links, and what is told of a session comes in pairs', async (t) => {
+  let ups = 0
+  const ids = fc.integer({ min: 0, max: 6 })
+  const opens = fc
+    .constantFrom(undefined, GRACEFUL)
+    .map((gracefulRestart) => ({ kind: 'BGPOpen', open: { ...PEER, gracefulRestart } }) as const)
+  const lives = fc
+    .constantFrom('Tcp_CR_Acked', 'KeepAliveMsg', 'IdleHoldTimer_Expires', ...KINDS)
+    .map((kind) => SAMPLES[kind])
+    .filter(isOfLink)
+  const onLinks = fc.tuple(ids, fc.oneof(opens, lives)).map(([id, event]): PeeringEvent => ({ kind: 'link', id, event }))
+  const commands = fc.constantFrom<PeeringEvent>({ kind: 'start' }, { kind: 'stop', subcode: 2, data: new Uint8Array(0), hard: true })
+  const calls = fc.constant<PeeringEvent>({ kind: 'incoming', id: 0 })
+  const single = fc.oneof({ weight: 6, arbitrary: onLinks }, { weight: 2, arbitrary: calls }, { weight: 1, arbitrary: commands })
+  // A call that comes up, on the newest link.
+  const session = opens.map((open): readonly PeeringEvent[] => [
+    { kind: 'incoming', id: 0 },
+    { kind: 'link', id: NEWEST, event: open },
+    { kind: 'link', id: NEWEST, event: SAMPLES.KeepAliveMsg },
+  ])
+  const events = fc.oneof({ weight: 1, arbitrary: session }, { weight: 3, arbitrary: single.map((event) => [event]) })
+  fc.assert(
+    fc.property(fc.array(events, { maxLength: 60 }), fc.boolean(), (sequence, passive) => {
+      const settings = { ...SETTINGS, gracefulRestart: GRACEFUL }
+      let peering = idlePeering()
+      let [nextId, nowMs, up] = [1, 0, 0]
+      for (const event of [{ kind: 'start' } as const, ...sequence.flat()]) {
+        // Links are named by their place: the ids grow.
+        const named: PeeringEvent =
+          event.kind === 'incoming'
+            ? { kind: 'incoming', id: nextId++ }
+            : event.kind === 'link'
+              ? { ...event, id: peering.links.at(event.id === NEWEST ? -1 : event.id % peering.links.length)?.id ?? 0 }
+              : event
+        nowMs += 3000
+        const after = stepPeering(peering, named, { settings, us: LOW, passive, chance: 0.5, nowMs })
+        for (const { action } of after.actions) {
+          if (action.kind === 'session-up') up++
+          if (action.kind === 'session-down') up--
+          if (up < 0 || up > 1) throw new Error(`${up} sessions`)
+          if (action.kind === 'session-up') ups++
+        }
+        peering = after.peering
+        const established = peering.links.filter(({ fsm }) => fsm.state === 'Established').length
+        if (established !== up) throw new Error(`${established} Established, ${up} told`)
+        if (peering.links.length > 3) throw new Error(`${peering.links.length} links`)
+        if (!peering.wanted && peering.links.some(({ fsm }) => fsm.state !== 'Idle')) throw new Error('stopped and alive')
+      }
+    }),
+    { numRuns: 2000 },
+  )
+  t.ok(ups > 300, `sessions came up ${ups} times`)
 })

@@ -1,9 +1,10 @@
 import type { Side } from '../../../../src/speaker/bgp/collision.ts'
-import type { FsmEvent, GracefulRestartCapability } from '../../../../src/speaker/bgp/fsm-events.ts'
+import type { GracefulRestartCapability } from '../../../../src/speaker/bgp/fsm-events.ts'
 import type { FsmSettings } from '../../../../src/speaker/bgp/fsm-transition.ts'
 import {
   idlePeering,
   type LinkAction,
+  type LinkEvent,
   OUTGOING,
   type Peering,
   type PeeringEvent,
@@ -99,7 +100,7 @@ export function createTwoSpeakers(options: readonly [SpeakerOptions, SpeakerOpti
     for (const action of actions) act(speaker, action, incoming)
     check(speaker)
   }
-  const onLink = (speaker: Speaker, id: number, event: FsmEvent) => happen(speaker, { kind: 'link', id, event })
+  const onLink = (speaker: Speaker, id: number, event: LinkEvent) => happen(speaker, { kind: 'link', id, event })
 
   function act(speaker: Speaker, { id, action }: LinkAction, incoming: End | undefined): void {
     const end = speaker.ends.get(id)
@@ -149,7 +150,7 @@ export function createTwoSpeakers(options: readonly [SpeakerOptions, SpeakerOpti
     })
   }
 
-  function messageOf(speaker: Speaker, action: LinkAction['action']): FsmEvent {
+  function messageOf(speaker: Speaker, action: LinkAction['action']): LinkEvent {
     if (action.kind === 'send-keepalive') return { kind: 'KeepAliveMsg' }
     if (action.kind === 'send-notification') return { ...action, kind: 'NotifMsg' }
     const { side, gracefulRestart, holdMs = SETTINGS.holdMs } = speaker.options
@@ -183,7 +184,7 @@ export function createTwoSpeakers(options: readonly [SpeakerOptions, SpeakerOpti
   const farOf = (end: End): End | undefined => end.connection.ends?.find((candidate) => candidate !== end)
 
   /** In order, after a while; or the connection breaks, or says nothing more. */
-  function transmit(end: End, event: FsmEvent): void {
+  function transmit(end: End, event: LinkEvent): void {
     const { connection } = end
     if (chance() < weather.goesSilent) connection.isSilent = true
     if (chance() < weather.breaks)
@@ -193,13 +194,13 @@ export function createTwoSpeakers(options: readonly [SpeakerOptions, SpeakerOpti
     if (far !== undefined) arrive(far, event)
     later(1, () => deliver(end, { kind: 'MessageWritten' }, 0))
   }
-  function arrive(end: End, event: FsmEvent): void {
+  function arrive(end: End, event: LinkEvent): void {
     const { connection } = end
     connection.lastMs = Math.max(connection.lastMs, nowMs + 1 + chance() * 10)
     later(connection.lastMs - nowMs, () => deliver(end, event, 50))
   }
   /** What comes before the far end has accepted waits for it. */
-  function deliver(end: End, event: FsmEvent, patience: number): void {
+  function deliver(end: End, event: LinkEvent, patience: number): void {
     if (end.link === undefined) {
       if (patience > 0) later(1, () => deliver(end, event, patience - 1))
       return
