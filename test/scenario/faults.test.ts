@@ -65,6 +65,9 @@ async function suffer(t: Test, fault: Fault, place: Place): Promise<void> {
   t.same(await warningsOf(place.key), [message], 'one Event for the one transition')
 }
 
+/** By this much, and no more, the allocator's watch is behind that of the witness. */
+const WATCH_LAG_MS = 500
+
 /** Nothing of one fault may help or hinder the next. */
 async function clean({ namespace, key, other, pool, second }: Place): Promise<void> {
   for (const each of [key, other, `${namespace}-stranger/o`]) await lab.attempt(lab.removeService(each))
@@ -104,6 +107,9 @@ t.test('AddressConflict: another host of the network uses the address', async (t
     { status: { conditions } },
     { type: 'merge', subresource: 'status' },
   )
+  // The allocator must have seen it too before it may write again: an address that is on show is not taken away.
+  await until('the witness sees the conflict', () => lab.claimOf(ip(1))?.status?.conditions?.some(({ type }) => type === condition.type))
+  await delay(WATCH_LAG_MS)
   decideFate('conflict')
   const { status, message } = await lab.says(key, 'AddressConflict')
   proxy.reset()
