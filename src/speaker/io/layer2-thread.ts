@@ -1,22 +1,13 @@
-import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
-import { backoffDelayMs } from '../../runtime/backoff.ts'
+import { MessageChannel, Worker } from 'node:worker_threads'
 import type { Clock } from '../../runtime/clock.ts'
 import type { Logger } from '../../runtime/logger.ts'
 import type { FromWorker, ToWorker, WorkerSettings, WorkerStart } from '../layer2/message.ts'
+import { type KeptThread, keepThread, THREAD_LIMITS } from './kept-thread.ts'
 import type { Libc } from './libc.ts'
 import { openWakeup, type Wakeup } from './wakeup.ts'
 
-/** The thread of layer 2, kept alive. */
-export interface Layer2Thread {
-  /** Why there is no thread at the moment; undefined while there is one. */
-  readonly failure: string | undefined
-  /** Sends a message and wakes the thread. Does nothing while there is no thread. */
-  post(message: ToWorker): void
-  /** The thread does its work: the next restart is quick again. */
-  succeeded(): void
-  /** Idempotent. */
-  close(): Promise<void>
-}
+/** The thread of layer 2, kept alive. What is posted also wakes it. */
+export type Layer2Thread = KeptThread<ToWorker>
 
 export interface ThreadOptions {
   readonly libc: Libc
@@ -33,81 +24,43 @@ export interface ThreadOptions {
 
 /** How long close() waits for the Worker to end by itself. */
 const STOP_WITHIN_MS = 2000
-/** The thread makes only short-lived garbage: a small young generation keeps its collections, and the process, small. */
-const LIMITS = { maxYoungGenerationSizeMb: 4 }
 const WORKER = new URL(import.meta.url.endsWith('.ts') ? '../layer2/worker.ts' : '../layer2/worker.js', import.meta.url)
 
-interface State {
-  running: { readonly thread: Worker; readonly port: MessagePort; readonly exited: Promise<void> } | undefined
-  failure: string | undefined
-  attempts: number
-  closed: boolean
-}
-
 /** Starts the thread. It is started again with backoff when it ends, and onStart is called each time. */
-export function startLayer2Thread(options: ThreadOptions): Layer2Thread {
-  const wakeup = openWakeup(options.libc)
-  const state: State = { running: undefined, failure: undefined, attempts: 0, closed: false }
-  startWorker(options, state, wakeup)
+export function startLayer2Thread({ libc, settings, onMessage, ...options }: ThreadOptions): Layer2Thread {
+  const wakeup = openWakeup(libc)
+  const thread = keepThread<ToWorker>({
+    ...options,
+    title: 'layer 2',
+    stop: { kind: 'stop' },
+    stopWithinMs: STOP_WITHIN_MS,
+    spawn: () => spawn(settings, wakeup, onMessage),
+  })
   return {
     get failure() {
-      return state.running === undefined ? (state.failure ?? 'it ended') : undefined
+      return thread.failure
     },
-    post: (message) => post(state, wakeup, message),
-    succeeded() {
-      state.attempts = 0
-    },
+    post: thread.post,
+    succeeded: thread.succeeded,
     async close() {
-      if (state.closed) return
-      state.closed = true
-      await stopWorker(state, wakeup, options.clock)
+      await thread.close()
       wakeup.close()
     },
   }
 }
 
-function post({ running }: State, wakeup: Wakeup, message: ToWorker): void {
-  if (running === undefined) return
-  running.port.postMessage(message)
-  wakeup.wake()
-}
-
-function startWorker(options: ThreadOptions, state: State, wakeup: Wakeup): void {
+/** The thread waits in poll() and has no event loop: it is woken by a descriptor, and then reads its port. */
+function spawn(settings: WorkerSettings, wakeup: Wakeup, onMessage: (message: FromWorker) => void) {
   const { port1, port2 } = new MessageChannel()
-  const start: WorkerStart = { ...options.settings, port: port2, wakeupFd: wakeup.fd }
-  const thread = new Worker(WORKER, { name: 'layer2', workerData: start, transferList: [port2], resourceLimits: LIMITS })
-  const exited = new Promise<void>((resolve) => {
-    thread.once('error', (error) => {
-      state.failure = error instanceof Error ? error.message : String(error)
-    })
-    thread.once('exit', () => {
-      port1.close()
-      state.running = undefined
-      resolve()
-      options.onEnd(state.failure ?? 'it ended')
-      if (!state.closed) startAgain(options, state, wakeup)
-    })
-  })
-  port1.on('message', options.onMessage)
-  state.running = { thread, port: port1, exited }
-  options.onStart((message) => post(state, wakeup, message))
-}
-
-function startAgain(options: ThreadOptions, state: State, wakeup: Wakeup): void {
-  state.attempts += 1
-  const delayMs = backoffDelayMs({ attempt: state.attempts, baseMs: 50, maxMs: 5000, random: options.random })
-  options.logger.error('the layer 2 thread ended; starting it again', { reason: state.failure ?? 'exit', delayMs })
-  options.clock.setTimer(delayMs, () => {
-    if (state.closed) return
-    state.failure = undefined
-    startWorker(options, state, wakeup)
-  })
-}
-
-async function stopWorker(state: State, wakeup: Wakeup, clock: Clock): Promise<void> {
-  const { running } = state
-  if (running === undefined) return
-  post(state, wakeup, { kind: 'stop' })
-  const stopped = await Promise.race([running.exited.then(() => true), clock.sleep(STOP_WITHIN_MS).then(() => false)])
-  if (!stopped) await running.thread.terminate()
+  const start: WorkerStart = { ...settings, port: port2, wakeupFd: wakeup.fd }
+  const thread = new Worker(WORKER, { name: 'layer2', workerData: start, transferList: [port2], resourceLimits: THREAD_LIMITS })
+  port1.on('message', onMessage)
+  return {
+    thread,
+    post(message: ToWorker) {
+      port1.postMessage(message)
+      wakeup.wake()
+    },
+    ended: () => port1.close(),
+  }
 }
