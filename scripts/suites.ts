@@ -2,6 +2,7 @@ import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { lineCoverage, readCoverage } from './coverage.ts'
 import { isShell } from './rooms.ts'
+import { secondTry } from './second-try.ts'
 import { readSourceFiles } from './source-file.ts'
 import { progress, ROOT, runProgram } from './step.ts'
 import { addTally, createTapReader, failuresOf, type Tally } from './tap-stream.ts'
@@ -32,9 +33,12 @@ export function findTests(): { units: string[]; scenarios: Map<string, string> }
  * one failure.
  */
 export async function runUnits(files: readonly string[], print: Print): Promise<Tally> {
+  const failed = new Set<string>()
   const reader = createTapReader((point) => {
     print(progress(point.name, { ok: point.ok, reason: 'see below', seconds: point.seconds }))
-    if (!point.ok) print(failuresOf(point.text))
+    if (point.ok) return
+    failed.add(point.name)
+    print(failuresOf(point.text))
   })
   const tap = ['node_modules/tap/dist/esm/run.mjs', 'run', '--reporter=tap', '--timeout=120']
   const coverage = ['--allow-incomplete-coverage', '--coverage-report=json-summary']
@@ -44,7 +48,8 @@ export async function runUnits(files: readonly string[], print: Print): Promise<
     print(`FAIL unit tests: ${outcome.reason}\n${outcome.output.slice(-4000)}`)
     return { ...tally, failed: 1 }
   }
-  return files.length === findTests().units.length ? addTally(tally, judgeCoverage(print)) : tally
+  const judged = await secondTry(tally, [...failed], (file) => runScenario(file, file, print), print)
+  return files.length === findTests().units.length ? addTally(judged, judgeCoverage(print)) : judged
 }
 
 function judgeCoverage(print: Print): Tally {

@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util'
 import { runChecks } from './checks.ts'
 import { ensureScenarioHost, ensureTap, scenarioRefusal } from './prerequisites.ts'
+import { secondTry } from './second-try.ts'
 import { findTests, runScenario, runUnits } from './suites.ts'
 import { addTally, NOTHING, type Tally } from './tap-stream.ts'
 
@@ -79,8 +80,15 @@ async function scenarios(names: readonly string[]): Promise<Tally> {
     const print = (text: string) => console.log(text.replaceAll(/^/gm, `${name}: `))
     return runScenario(name, all.get(name) ?? '', print)
   }
-  const together = await inLanes(longestFirst(chosen.filter((name) => !isAlone(name))), LANES, run)
-  return addTally(together, await inLanes(chosen.filter(isAlone), 1, run))
+  const failed = new Set<string>()
+  const noted = async (name: string): Promise<Tally> => {
+    const tally = await run(name)
+    if (tally.failed > 0) failed.add(name)
+    return tally
+  }
+  const together = await inLanes(longestFirst(chosen.filter((name) => !isAlone(name))), LANES, noted)
+  const tally = addTally(together, await inLanes(chosen.filter(isAlone), 1, noted))
+  return secondTry(tally, [...failed], run, console.log)
 }
 
 function longestFirst(names: readonly string[]): string[] {
