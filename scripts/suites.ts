@@ -48,7 +48,7 @@ export async function runUnits(files: readonly string[], print: Print): Promise<
     print(`FAIL unit tests: ${outcome.reason}\n${outcome.output.slice(-4000)}`)
     return { ...tally, failed: 1 }
   }
-  const judged = await secondTry(tally, [...failed], (file) => runScenario(file, file, print), print)
+  const judged = await secondTry(tally, [...failed], (file) => runScenario(basename(file, '.test.ts'), file, print), print)
   return files.length === findTests().units.length ? addTally(judged, judgeCoverage(print)) : judged
 }
 
