@@ -1,27 +1,11 @@
 import { z } from 'zod'
+import { GracefulRestartSchema } from './bgp-restart.ts'
 import { defineKind, type ObjectOf, type TypeOf } from './define-kind.ts'
 import { flag, int32, text, uint32 } from './fields.ts'
 import { GROUP, VERSION } from './group.ts'
 
 /** Only the BgpConf of this name is honoured. */
 export const BGP_CONF_NAME = 'default'
-
-/** Graceful restart of BgpConf and BgpPeer; field names are those of OpenELB. Source of the terms: RFC 4724, RFC 9494. */
-export const GracefulRestartSchema = z
-  .object({
-    enabled: flag('Whether graceful restart is offered to peers.').exactOptional(),
-    restartTime: uint32('Seconds that peers keep our routes while we restart; at most 4095 fit the protocol.').exactOptional(),
-    helperOnly: flag('Keep the routes of restarting peers, but do not ask them to keep ours.').exactOptional(),
-    deferralTime: uint32('Seconds to wait after a restart before routes are chosen.').exactOptional(),
-    notificationEnabled: flag('Whether a session that ends by NOTIFICATION restarts gracefully too (RFC 8538).').exactOptional(),
-    longlivedEnabled: flag('Whether long-lived graceful restart is offered (RFC 9494).').exactOptional(),
-    staleRoutesTime: uint32('Seconds after which stale routes of a peer are dropped.').exactOptional(),
-    peerRestartTime: uint32('The restart time that the peer announced. State; has no effect in a spec.').exactOptional(),
-    peerRestarting: flag('Whether the peer is restarting. State; has no effect in a spec.').exactOptional(),
-    localRestarting: flag('Whether this side is restarting. State; has no effect in a spec.').exactOptional(),
-    mode: text(64, 'State; has no effect in a spec.').exactOptional(),
-  })
-  .describe('Graceful restart: peers keep our routes while a session is down.')
 
 const BgpConfSpecSchema = z
   .object({
@@ -30,21 +14,31 @@ const BgpConfSpecSchema = z
       .record(z.string(), uint32('The autonomous system of the rack.'))
       .describe('The autonomous system per rack: the value of the node label openelb.kubesphere.io/rack to the number.')
       .exactOptional(),
-    routerId: text(64, 'The BGP identifier, written as an IPv4 address. The default is the address of the node.').exactOptional(),
-    listenPort: int32(-1, 'The TCP port to listen on. 0 is the default, 179; -1 is no listener.', 65_535).exactOptional(),
+    routerId: text(
+      64,
+      'The BGP identifier of all nodes, written as an IPv4 address. The default, and with asPerRack always, is the IPv4 address of the node.',
+    ).exactOptional(),
+    listenPort: int32(
+      -1,
+      'The TCP port to listen on. 0 is the default: 179, and 17900 on a node where somebody else, such as Calico, has that one; -1 is no listener.',
+      65_535,
+    ).exactOptional(),
     listenAddresses: z
       .array(text(64, 'An address of the node.'))
       .max(64)
       .describe('The addresses to listen on. The default is all.')
       .exactOptional(),
     families: z
-      .array(uint32('A family number of GoBGP.'))
+      .array(uint32('A family number of GoBGP: 65537 is IPv4 unicast, 131073 is IPv6 unicast.'))
       .max(64)
-      .describe('Accepted for compatibility: families are set per BgpPeer in afiSafis.')
+      .describe('The families of BgpPeers without afiSafis. The default is both.')
       .exactOptional(),
-    useMultiplePaths: flag('Whether several paths to one prefix are used.').exactOptional(),
+    useMultiplePaths: flag('Accepted for compatibility; has no effect: routes of peers are not installed.').exactOptional(),
     gracefulRestart: GracefulRestartSchema.exactOptional(),
-    policy: text(253, 'The name of a ConfigMap with routing policies, in the namespace of OpenELB.').exactOptional(),
+    policy: text(
+      253,
+      'The name of a ConfigMap, in the namespace of OpenELB, whose key gobgp.conf has routing policies as of GoBGP (see docs/bgp-policy.md).',
+    ).exactOptional(),
   })
   .describe('The BGP settings of all nodes.')
 
@@ -56,6 +50,18 @@ const BgpConfStatusSchema = z
         z.object({
           routerId: text(64, 'The BGP identifier that the node uses.').exactOptional(),
           as: uint32('The autonomous system that the node uses.').exactOptional(),
+          listenPort: int32(0, 'The TCP port that the node listens on. Absent without a listener.', 65_535).exactOptional(),
+          problems: z
+            .array(
+              z.object({
+                code: text(64, 'A word for programs.'),
+                message: text(1024, 'What is wrong, with the field or the line of the policy.'),
+                cure: text(1024, 'What to do.'),
+              }),
+            )
+            .max(32)
+            .meta({ description: 'Settings that the node cannot follow.', 'x-kubernetes-list-type': 'atomic' })
+            .exactOptional(),
         }),
       )
       .describe('What each node uses, by the name of the node. Each speaker writes its own entry.')
@@ -63,7 +69,6 @@ const BgpConfStatusSchema = z
   })
   .describe('What the speakers report.')
 
-export type GracefulRestart = TypeOf<typeof GracefulRestartSchema>
 export type BgpConfSpec = TypeOf<typeof BgpConfSpecSchema>
 export type BgpConfStatus = TypeOf<typeof BgpConfStatusSchema>
 export type BgpConfObject = ObjectOf<BgpConfSpec, BgpConfStatus>

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { EipBgpSchema } from './bgp-announcement.ts'
 import { conditionList } from './condition.ts'
 import { defineKind, type ObjectOf, type TypeOf } from './define-kind.ts'
 import { dnsLabel, flag, int32, int64, text, timestamp } from './fields.ts'
@@ -102,6 +103,7 @@ const OUR_SPEC_FIELDS = {
   probe: flag(
     'Asks the network by ARP or NDP whether somebody uses an address, before it is given for the first time; one that is used is set aside. For layer2. The default is false.',
   ).exactOptional(),
+  bgp: EipBgpSchema.exactOptional(),
   onShrink: z
     .enum(['keep', 'evict'])
     .describe(

@@ -30,6 +30,11 @@ export const MEMBERLIST_SECRET_KEY = 'key'
 /** OpenELB ships this public value; certgen replaces it. */
 export const MEMBERLIST_PUBLIC_DEFAULT = 'openelb-speakers'
 
+/** The Secret with passwords of BGP peers and keys of BFD; BgpPeers name its keys. Written by users. */
+export const BGP_SECRET = 'openelb-bgp'
+/** The key of the ConfigMap with routing policies, which BgpConf names. */
+export const BGP_POLICY_KEY = 'gobgp.conf'
+
 /** Settings that more than one process reads (`adopt`, compatibility). */
 export const SETTINGS_CONFIG_MAP = 'openelb-config'
 /** The compare-and-swap object through which overlapping Eips are admitted one at a time. */

@@ -17,6 +17,11 @@ export const PROTOCOL = 'protocol.openelb.kubesphere.io/v1alpha1'
 export const ADDRESSES = 'openelb.io/addresses'
 /** Service annotation: Services with the same value may share an address (ports and traffic policy permitting). */
 export const ALLOW_SHARED_IP = 'openelb.io/allow-shared-ip'
+/** Service annotations: how its addresses are announced by BGP; each wins over the field of the same meaning in `spec.bgp` of the Eip. */
+export const BGP_COMMUNITIES = 'openelb.io/bgp-communities'
+export const BGP_PEERS = 'openelb.io/bgp-peers'
+export const BGP_LOCAL_PREF = 'openelb.io/bgp-local-pref'
+export const BGP_MED = 'openelb.io/bgp-med'
 /** Service annotation, written by us in rare races: the version of the Service on which a claim was given up. */
 export const DECIDED_ON = 'openelb.io/decided-on'
 /** Prefixes of MetalLB's annotations, the current one first, and that of kube-vip's. Read only where the settings name them. */

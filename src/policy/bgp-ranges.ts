@@ -1,5 +1,5 @@
 /** Ranges of the numbers in BGP, shared by the rules for BgpConf and BgpPeer. */
-import type { GracefulRestart } from '../api/bgp-conf.ts'
+import type { GracefulRestart } from '../api/bgp-restart.ts'
 import type { Finding } from './verdict.ts'
 
 const MAX_AS = 4_294_967_295
