@@ -17,6 +17,8 @@ export interface Libc {
   sendto(fd: number, bytes: Uint8Array, length: number, flags: number, address: Uint8Array, addressLength: number): number
   /** `fds` holds `count` records of 8 bytes: i32 fd, i16 events, i16 revents. */
   poll(fds: Uint8Array, count: number, timeoutMs: number): number
+  /** poll() whose `timeout` is a struct timespec: two 64-bit numbers, seconds and nanoseconds. Signals stay as they are. */
+  ppoll(fds: Uint8Array, count: number, timeout: BigInt64Array): number
   /** Fills up to `count` records of struct mmsghdr; gives how many. */
   recvmmsg(fd: number, records: Uint8Array, count: number, flags: number): number
   /** Sends up to `count` records of struct mmsghdr; gives how many. */
@@ -27,6 +29,10 @@ export interface Libc {
   read(fd: number, buffer: Uint8Array, length: number): number
   write(fd: number, bytes: Uint8Array, length: number): number
   close(fd: number): number
+  /** The number of an interface; 0 when there is none of that name. */
+  interfaceIndex(name: string): number
+  /** Sets the nice value (-20 to 19, lower is first) of the calling thread alone. */
+  setThreadPriority(nice: number): number
   errno(): number
 }
 
@@ -62,6 +68,8 @@ function bindLibc(): Libc {
   const program = koffi.struct({ length: 'uint16_t', instructions: 'void *' })
   const setFilter = libc.func('setsockopt', 'int', ['int', 'int', 'int', koffi.pointer(program), 'unsigned int'])
   const recvmmsg = libc.func('int recvmmsg(int, void *, unsigned int, int, void *)')
+  const ppoll = libc.func('int ppoll(void *, unsigned long, const void *, const void *)')
+  const setpriority = libc.func('int setpriority(int, unsigned int, int)')
   const mmap = libc.func('void *mmap(void *, size_t, int, int, int, long)')
   return {
     socket: libc.func('int socket(int, int, int)'),
@@ -77,6 +85,10 @@ function bindLibc(): Libc {
     sendmmsg: libc.func('int sendmmsg(int, void *, unsigned int, int)'),
     mapMemory: (length) => mapMemory(mmap, length),
     poll: libc.func('int poll(void *, unsigned long, int)'),
+    ppoll: (fds, count, timeout) => ppoll(fds, count, timeout, null),
+    interfaceIndex: libc.func('unsigned int if_nametoindex(str)'),
+    // PRIO_PROCESS and 0: on Linux that is one thread, the calling one.
+    setThreadPriority: (nice) => setpriority(0, 0, nice),
     eventfd: libc.func('int eventfd(unsigned int, int)'),
     read: libc.func('long read(int, void *, unsigned long)'),
     write: libc.func('long write(int, const void *, unsigned long)'),
