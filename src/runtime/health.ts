@@ -19,8 +19,8 @@ export interface HealthServerOptions {
   readonly ready: () => readonly Check[]
   /** Whether a restart could help: asked at each request to /healthz. None means that answering is enough. */
   readonly live?: () => readonly Check[]
-  /** More pages by their paths, each as JSON text: asked at each request. */
-  readonly pages?: Readonly<Record<string, () => string>>
+  /** More pages by their paths, each as JSON text: asked at each request, with what stands behind the `?`. */
+  readonly pages?: Readonly<Record<string, (query: URLSearchParams) => string>>
 }
 
 export interface HealthServer {
@@ -52,20 +52,21 @@ export async function startHealthServer(options: HealthServerOptions): Promise<H
 }
 
 function listener({ registry, ready, live, pages: more = {} }: HealthServerOptions): RequestListener {
-  const pages = new Map<string, () => Promise<Page> | Page>([
+  const pages = new Map<string, (query: URLSearchParams) => Promise<Page> | Page>([
     ['/metrics', async () => ({ status: 200, type: registry.contentType, text: await registry.metrics() })],
     ['/healthz', () => checksPage('healthz', live?.() ?? [])],
     ['/readyz', () => checksPage('readyz', ready())],
-    ...Object.entries(more).map(([path, json]) => [path, () => ({ status: 200, type: 'application/json', text: json() })] as const),
+    ...Object.entries(more).map(([path, json]) => [path, (query: URLSearchParams) => jsonPage(json(query))] as const),
   ])
   return (request, response) => {
     const answer = ({ status, type, text }: Page) =>
       response.writeHead(status, { 'content-type': type }).end(request.method === 'HEAD' ? '' : text)
-    const page = pages.get((request.url ?? '').split('?')[0] ?? '')
+    const [path = '', query = ''] = (request.url ?? '').split('?', 2)
+    const page = pages.get(path)
     if (request.method !== 'GET' && request.method !== 'HEAD') return void answer(plainPage(405, 'only GET is served here\n'))
     if (page === undefined) return void answer(plainPage(404, `there is only ${[...pages.keys()].join(', ')}\n`))
     Promise.resolve()
-      .then(page)
+      .then(() => page(new URLSearchParams(query)))
       .then(answer, (error: unknown) => answer(plainPage(500, `${describeError(error)}\n`)))
   }
 }
@@ -75,6 +76,8 @@ interface Page {
   readonly type: string
   readonly text: string
 }
+
+const jsonPage = (text: string): Page => ({ status: 200, type: 'application/json', text })
 
 const plainPage = (status: number, text: string): Page => ({ status, type: 'text/plain; charset=utf-8', text })
 

@@ -1,5 +1,7 @@
 /** What a speaker tells people about itself, as JSON at REPORT_PATH of its metrics port. Times are RFC 3339, MACs `aa:bb:…`. */
 
+import type { BgpReport } from './bgp-report.ts'
+
 export const REPORT_PATH = '/report'
 
 export interface SpeakerReport {
@@ -9,6 +11,8 @@ export interface SpeakerReport {
   readonly membership: MembershipReport | undefined
   readonly addresses: readonly AddressReport[]
   readonly preflight: readonly Finding[]
+  /** Absent where the speaker is of a version without BGP. */
+  readonly bgp?: BgpReport | undefined
 }
 
 export interface MembershipReport {

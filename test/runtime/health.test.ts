@@ -18,7 +18,7 @@ t.test('the health server tells what the checks say', async (t) => {
     registry: metrics.registry,
     ready: () => checks,
     live: () => live(),
-    pages: { '/report': () => '{"node":"n1"}' },
+    pages: { '/report': () => '{"node":"n1"}', '/report/why': (query) => JSON.stringify(query.get('prefix')) },
   })
   t.teardown(() => server.close())
   const get = async (path: string, method = 'GET') => {
@@ -39,6 +39,8 @@ t.test('the health server tells what the checks say', async (t) => {
   t.match(page.text, 'things_total{kind="a"} 2', 'the same name is the same metric')
   t.match(page.text, /process_resident_memory_bytes \d+/)
   t.same(await get('/report'), { status: 200, text: '{"node":"n1"}' }, 'a page of the process itself')
+  t.same(await get('/report/why?prefix=fd00%3A%3A1%2F128&x'), { status: 200, text: '"fd00::1/128"' }, 'and what is asked of it')
+  t.same(await get('/report/why'), { status: 200, text: 'null' })
   t.match(await get('/else'), { status: 404, text: 'there is only /metrics, /healthz, /readyz, /report' })
   t.equal((await get('/metrics', 'POST')).status, 405)
   await t.rejects(startHealthServer({ host: '127.0.0.1', port: server.port, registry: metrics.registry, ready: () => [] }), {

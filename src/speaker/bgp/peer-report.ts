@@ -46,6 +46,18 @@ export interface PeerReport {
   /** Bytes that the kernel has not taken yet. */
   readonly unwrittenBytes: number
   readonly bfd: BfdReport | undefined
+  /** By what they said, since this process started; those that never came are left out. */
+  readonly notifications?: readonly NotificationCount[]
+  /** The least that was left of the hold time when a message of the peer came, within the last minute; undefined: no session. */
+  readonly holdSlackMs?: number | undefined
+}
+
+/** RFC 4271 section 4.5. */
+export interface NotificationCount {
+  readonly direction: 'sent' | 'received'
+  readonly code: number
+  readonly subcode: number
+  readonly count: number
 }
 
 export interface PeerError {
