@@ -24,7 +24,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 const DAEMONS = new Set(['webhook', 'allocator', 'speaker', 'certgen'])
 
 /** Packages and modules of Node that compute only. */
-const HARMLESS = /^(node:(buffer|crypto|util|assert)|zod|node-forge|yaml)$/
+const HARMLESS = /^(node:(buffer|crypto|util|assert)|zod|node-forge|smol-toml|yaml)$/
 /** Makes keys and serial numbers, which are random; a logger whose clock is a parameter with a default; the clock that the threads share. */
 const WORLDLY_BY_NATURE = new Set(['certgen/certificates.ts', 'src/runtime/logger.ts', 'src/speaker/fence.ts'])
 /** Ends a process on behalf of main.ts, or reads the environment as the default of a parameter. */
