@@ -1,10 +1,12 @@
 import type { BgpEngine } from '../bgp/engine.ts'
 import { BGP_PATHS, type BgpReport, type BgpTrouble, bgpReport, type CapturePage, routesPage, whyPage } from '../bgp-report.ts'
 
+type Reported = Pick<BgpEngine, 'peers' | 'listening' | 'lines' | 'health' | 'why' | 'captured'>
+
 export interface BgpPagesOptions {
   readonly node: string
-  /** Undefined before it is made. */
-  readonly engine: () => Pick<BgpEngine, 'peers' | 'listening' | 'lines' | 'health' | 'why' | 'captured'> | undefined
+  /** Undefined before BGP is needed. */
+  readonly engine: () => Reported | undefined
   /** Whether a BgpConf `default` exists. */
   readonly configured: () => boolean
   /** What is set and cannot be honoured; what the engine itself says is added here. */
@@ -15,26 +17,27 @@ export interface BgpPagesOptions {
 
 export interface BgpPages {
   /** The part `bgp` of the SpeakerReport. */
-  report(): BgpReport | undefined
+  report(): BgpReport
   /** By path, for the health server: JSON text each. */
   readonly pages: Readonly<Record<string, (query: URLSearchParams) => string>>
 }
 
-const NONE = JSON.stringify({})
-
-const firstOf = (query: URLSearchParams): number => Math.max(0, Number.parseInt(query.get('from') ?? '', 10) || 0)
+/** What there is to be told without BGP. */
+const NOTHING: Reported = {
+  peers: () => [],
+  listening: () => ({ port: undefined, problem: undefined }),
+  lines: () => [],
+  health: () => ({ problems: [] }),
+  why: () => [],
+  captured: () => [],
+}
 
 /** What a speaker says of its BGP, as of the moment it is asked. */
 export function createBgpPages({ node, engine, configured, problems, silent }: BgpPagesOptions): BgpPages {
-  const page = (make: (from: NonNullable<ReturnType<typeof engine>>, query: URLSearchParams) => unknown) => (query: URLSearchParams) => {
-    const now = engine()
-    return now === undefined ? NONE : JSON.stringify(make(now, query))
-  }
+  const page = (make: (from: Reported, query: URLSearchParams) => unknown) => (query: URLSearchParams) =>
+    JSON.stringify(make(engine() ?? NOTHING, query))
   return {
-    report() {
-      const now = engine()
-      return now === undefined ? undefined : bgpReport(now, { configured: configured(), problems: problems() })
-    },
+    report: () => bgpReport(engine() ?? NOTHING, { configured: configured(), problems: problems() }),
     pages: {
       [BGP_PATHS.routes]: page((from, query) => routesPage(node, from, firstOf(query))),
       [BGP_PATHS.capture]: page((from, query): CapturePage => ({ node, messages: from.captured(query.get('peer') ?? undefined) })),
@@ -45,3 +48,5 @@ export function createBgpPages({ node, engine, configured, problems, silent }: B
     },
   }
 }
+
+const firstOf = (query: URLSearchParams): number => Math.max(0, Number.parseInt(query.get('from') ?? '', 10) || 0)
