@@ -1,6 +1,7 @@
 /** Reads what a speaker says of itself; it may be of another version than this program. */
 import { z } from 'zod'
 import type { SpeakerReport } from '../../speaker/speaker-report.ts'
+import { BgpSchema } from './bgp-schema.ts'
 
 const text = z.string()
 const count = z.number()
@@ -36,6 +37,8 @@ const ReportSchema = z.object({
     .optional(),
   addresses: z.array(AddressSchema),
   preflight: z.array(z.object({ check: text, severity: z.enum(['ok', 'warning', 'error']), message: text, cure: text })),
+  // One of another version hides no more than itself.
+  bgp: BgpSchema.optional().catch(undefined),
 })
 
 /** Undefined for anything that is no report; fields that this program does not know are passed over. */

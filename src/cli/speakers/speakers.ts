@@ -2,6 +2,7 @@
 import { APP_LABEL, APP_LABEL_VALUE, COMPONENT, COMPONENT_LABEL, PORT } from '../../api/names.ts'
 import type { ApiError } from '../../kube/api-error.ts'
 import { PODS } from '../../kube/resources.ts'
+import { err, type Result } from '../../result.ts'
 import { REPORT_PATH, type SpeakerReport } from '../../speaker/speaker-report.ts'
 import { attempt, type ClusterReader, type Reading } from '../cluster-reader.ts'
 import type { PodWithPorts } from '../workload-objects.ts'
@@ -80,19 +81,33 @@ export async function readSpeakers(cluster: ClusterReader, namespace: string): P
 const NOT_ASKED: NoReport = { kind: 'not-asked', says: 'its speaker was not asked, after others could not be' }
 
 async function ask(cluster: ClusterReader, namespace: string, pod: PodWithPorts): Promise<Speaker['report']> {
-  const phase = pod.status?.phase
-  if (phase !== undefined && phase !== 'Running') return { kind: 'not-running', says: `its speaker does not run: the Pod is ${phase}` }
-  const ports = pod.spec?.containers?.flatMap((container) => container.ports ?? []) ?? []
-  const port = ports.find(({ name }) => name === METRICS_PORT)?.containerPort ?? PORT.speakerMetrics
-  const page = await attempt(cluster.podPage({ namespace, pod: pod.metadata.name, port }, REPORT_PATH))
-  if (!page.ok) return whyNot(page.error)
+  const page = await askPage(cluster, namespace, pod, REPORT_PATH)
+  if (!page.ok) return page.error
   return readReport(page.value) ?? { kind: 'unreadable', says: 'what its speaker says of itself cannot be read: it is of another version' }
 }
 
-function whyNot(error: ApiError): NoReport {
+/** One page of a speaker. `path` may have a query. Takes seconds at most. */
+export async function askPage(
+  cluster: ClusterReader,
+  namespace: string,
+  pod: PodWithPorts,
+  path: string,
+): Promise<Result<unknown, NoReport>> {
+  const phase = pod.status?.phase
+  if (phase !== undefined && phase !== 'Running') return err({ kind: 'not-running', says: `its speaker does not run: the Pod is ${phase}` })
+  const ports = pod.spec?.containers?.flatMap((container) => container.ports ?? []) ?? []
+  const port = ports.find(({ name }) => name === METRICS_PORT)?.containerPort ?? PORT.speakerMetrics
+  const page = await attempt(cluster.podPage({ namespace, pod: pod.metadata.name, port }, path))
+  return page.ok ? page : err(whyNot(page.error, path))
+}
+
+function whyNot(error: ApiError, path: string): NoReport {
   if (error.status === 403) return { kind: 'forbidden', says: 'you may not get pods/proxy, so its speaker cannot be asked' }
   if (error.status === 404 || error.status === 405) {
-    return { kind: 'unreadable', says: `its speaker says nothing of itself at ${REPORT_PATH}: it is of an older version, or just gone` }
+    return {
+      kind: 'unreadable',
+      says: `its speaker says nothing of itself at ${path.split('?')[0]}: it is of an older version, or just gone`,
+    }
   }
   const why = error.status === 0 ? 'it does not answer' : error.message.replace(/^GET \S+: \d+ /, '')
   return { kind: 'unreachable', says: `its speaker cannot be asked through the API server: ${why}` }
