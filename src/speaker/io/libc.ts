@@ -7,6 +7,9 @@ import koffi from 'koffi'
 export interface Libc {
   socket(family: number, type: number, protocol: number): number
   bind(fd: number, address: Uint8Array, length: number): number
+  listen(fd: number, backlog: number): number
+  /** Fills `address` with the caller's; `length` (one number) says how long that may be, and is. */
+  accept4(fd: number, address: Uint8Array, length: Uint32Array, flags: number): number
   setsockopt(fd: number, level: number, option: number, value: Uint8Array, length: number): number
   getsockopt(fd: number, level: number, option: number, value: Uint8Array, length: Uint32Array): number
   /** SO_ATTACH_FILTER with a classic BPF program, 8 bytes an instruction. */
@@ -74,6 +77,8 @@ function bindLibc(): Libc {
   return {
     socket: libc.func('int socket(int, int, int)'),
     bind: libc.func('int bind(int, const void *, unsigned int)'),
+    listen: libc.func('int listen(int, int)'),
+    accept4: libc.func('int accept4(int, void *, void *, int)'),
     setsockopt: libc.func('int setsockopt(int, int, int, const void *, unsigned int)'),
     getsockopt: libc.func('int getsockopt(int, int, int, void *, void *)'),
     attachFilter: (fd, instructions) =>

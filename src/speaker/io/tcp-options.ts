@@ -28,8 +28,15 @@ export interface IncomingCall {
 }
 
 export interface TcpListener {
-  readonly port: number
-  /** Who may call: the whole set. Keys change under connections that stay. */
+  /** The port, while it is listened on; and a sentence when that is not, or not quite, as it was wanted. */
+  state(): { readonly port: number | undefined; readonly problem: string | undefined }
+  /**
+   * Who may call: the whole set. What changed counts for calls from now on; connections that are there keep their key and their TTLs
+   * (setPassword changes a key). Throws RangeError for a password of a wrong length.
+   */
   allow(terms: readonly CallerTerms[]): void
-  close(): Promise<void>
+  /** Calls that were reset because nobody has terms for their remote: how many, and the remotes of the last ones, newest last. */
+  strangers(): { readonly count: number; readonly last: readonly Ip[] }
+  /** Connections that were handed over stay. Idempotent. */
+  close(): void
 }

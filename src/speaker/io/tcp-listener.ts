@@ -1,0 +1,183 @@
+import { formatIp, type Ip } from '../../addr/ip.ts'
+import { backoffDelayMs } from '../../runtime/backoff.ts'
+import type { Clock, Timer } from '../../runtime/clock.ts'
+import type { Logger } from '../../runtime/logger.ts'
+import { type Libc, SystemCallError } from './libc.ts'
+import { type Acceptor, openAcceptor } from './tcp-accept.ts'
+import type { CallerTerms, IncomingCall, TcpListener } from './tcp-options.ts'
+
+/** The port of BGP (RFC 4271 section 8.2.1), and ours where another speaker has it. */
+const BGP_PORT = 179
+const SECOND_PORT = 17_900
+const RETRY = { baseMs: 1000, maxMs: 30_000 } as const
+/** How often it is looked whether the device of a listening socket is still there. */
+const DEVICE_CHECK_MS = 5000
+const REMEMBERED_STRANGERS = 8
+/** Whoever calls from many addresses fills no log. */
+const STRANGER_LOG_MS = 10_000
+
+const EVERY_ADDRESS: readonly Ip[] = [
+  { family: 'IPv4', value: 0n },
+  { family: 'IPv6', value: 0n },
+]
+
+export interface ListenerOptions {
+  readonly libc: Libc
+  readonly clock: Clock
+  readonly logger: Logger
+  /** 0 to 1. */
+  readonly random: () => number
+  /** `default`: 179, and 17900 where another process has that. */
+  readonly port: number | 'default'
+  /** Empty: every address of both families. */
+  readonly addresses: readonly Ip[]
+  /** An interface or a VRF; undefined: all. */
+  readonly device: string | undefined
+  /** The caller is the owner of the socket from here on, and must have listeners on it before it returns. */
+  readonly onCall: (call: IncomingCall) => void
+  /** Something of state() changed, later than openListener returned. */
+  readonly onChange?: () => void
+}
+
+interface State {
+  readonly options: ListenerOptions
+  readonly acceptors: Map<string, Acceptor>
+  readonly strangers: { count: number; last: readonly Ip[] }
+  strangerLoggedMs: number
+  terms: readonly CallerTerms[]
+  port: number | undefined
+  /** By what it is about, each a sentence. */
+  readonly problems: Map<string, string>
+  attempt: number
+  timer: Timer | undefined
+  closed: boolean
+}
+
+/**
+ * Listens on one port, on one socket for each address. Never throws: what does not work yet is in state(), and is tried again, at first after a
+ * second and then more and more seldom up to 30 s. Once there is a port it stays: peers are configured with it.
+ */
+export function openListener(options: ListenerOptions): TcpListener {
+  const state: State = {
+    options,
+    acceptors: new Map(),
+    strangers: { count: 0, last: [] },
+    strangerLoggedMs: Number.NEGATIVE_INFINITY,
+    terms: [],
+    port: undefined,
+    problems: new Map(),
+    attempt: 0,
+    timer: undefined,
+    closed: false,
+  }
+  complete(state)
+  return {
+    state: () => ({ port: state.port, problem: sentence(state.problems) }),
+    allow(terms) {
+      state.terms = terms
+      applyTerms(state)
+    },
+    strangers: () => ({ ...state.strangers }),
+    close() {
+      state.closed = true
+      state.timer?.cancel()
+      closeAll(state)
+    },
+  }
+}
+
+const sentence = (problems: ReadonlyMap<string, string>): string | undefined =>
+  problems.size === 0 ? undefined : [...problems.values()].join(' ')
+
+function closeAll(state: State): void {
+  for (const acceptor of state.acceptors.values()) acceptor.close()
+  state.acceptors.clear()
+}
+
+/** Opens what is missing, and plans the next look. */
+function complete(state: State): void {
+  const { options, problems } = state
+  problems.delete('listen')
+  for (const [key, acceptor] of state.acceptors) {
+    if (acceptor.isAlive()) continue
+    acceptor.close()
+    state.acceptors.delete(key)
+  }
+  const ports = state.port !== undefined ? [state.port] : options.port === 'default' ? [BGP_PORT, SECOND_PORT] : [options.port]
+  const isOpen = ports.some((port) => openAll(state, port))
+  const isSecond = state.port === SECOND_PORT && options.port === 'default'
+  if (isSecond) problems.set('port', `Port ${BGP_PORT} of this node is taken, so peers that call have to call port ${SECOND_PORT}.`)
+  applyTerms(state)
+  if (isOpen && !problems.has('listen')) {
+    state.attempt = 0
+    if (options.device !== undefined) state.timer = options.clock.setTimer(DEVICE_CHECK_MS, () => look(state))
+    return
+  }
+  state.attempt += 1
+  const { random, clock } = options
+  state.timer = clock.setTimer(backoffDelayMs({ attempt: state.attempt, ...RETRY, random }), () => look(state))
+}
+
+function look(state: State): void {
+  if (state.closed) return
+  const before = JSON.stringify([state.port, ...state.problems.values()])
+  complete(state)
+  if (JSON.stringify([state.port, ...state.problems.values()]) !== before) state.options.onChange?.()
+}
+
+/** False when somebody else has the port (or only root may have it): then nothing is open on it. Addresses that are not there are problems. */
+function openAll(state: State, port: number): boolean {
+  const { addresses } = state.options
+  const failures: string[] = []
+  const isFirst = state.port === undefined
+  for (const ip of addresses.length === 0 ? EVERY_ADDRESS : addresses) {
+    const key = formatIp(ip)
+    if (state.acceptors.has(key)) continue
+    const error = open(state, ip, port)
+    if (error === undefined || (addresses.length === 0 && error.code === 'EAFNOSUPPORT')) continue
+    failures.push(`${key}: ${error.message}`)
+    if (!isFirst || !['EADDRINUSE', 'EACCES'].includes(error.code)) continue
+    closeAll(state)
+    break
+  }
+  if (failures.length > 0) state.problems.set('listen', `Cannot listen on port ${port} (${failures.join('; ')}); this is tried again.`)
+  else state.problems.delete('listen')
+  state.port = state.acceptors.size > 0 ? port : undefined
+  return state.port !== undefined
+}
+
+function open(state: State, ip: Ip, port: number): SystemCallError | undefined {
+  const { libc, device, onCall, logger } = state.options
+  try {
+    const onFailure = (error: SystemCallError): void => logger.warn('BGP calls cannot be taken for a second', { error })
+    const address = { ip, port, scope: undefined }
+    const acceptor = openAcceptor({ libc, address, device, onCall, onStranger: (remote) => remember(state, remote), onFailure })
+    state.acceptors.set(formatIp(ip), acceptor)
+    return undefined
+  } catch (error) {
+    if (error instanceof SystemCallError) return error
+    throw error
+  }
+}
+
+function applyTerms({ acceptors, problems, terms }: State): void {
+  const refused = new Map([...acceptors.values()].flatMap((acceptor) => [...acceptor.allow(terms)]))
+  const [first] = refused
+  if (first === undefined) problems.delete('terms')
+  else
+    problems.set(
+      'terms',
+      `Calls of ${refused.size} peers are refused: the kernel did not take the password or least TTL of ${first[0]} (${first[1]}).`,
+    )
+}
+
+function remember(state: State, remote: Ip): void {
+  const { strangers, options } = state
+  strangers.count += 1
+  if (strangers.last.some(({ value, family }) => value === remote.value && family === remote.family)) return
+  strangers.last = [...strangers.last, remote].slice(-REMEMBERED_STRANGERS)
+  const nowMs = options.clock.monotonicMs()
+  if (nowMs - state.strangerLoggedMs < STRANGER_LOG_MS) return
+  state.strangerLoggedMs = nowMs
+  options.logger.info('a call for BGP came from an address that no BgpPeer names', { remote: formatIp(remote) })
+}
