@@ -22,8 +22,9 @@ function padded(secret: Uint8Array, length: number): Uint8Array {
   return key
 }
 
-/** The packet with its authentication section, as bytes. `sequence` is bfd.XmitAuthSeq. Source: RFC 5880 sections 6.7.2 to 6.7.4. */
-export function signBfd(packet: BfdPacket, key: BfdKey, sequence: number): Uint8Array {
+/** The packet with its authentication section if there is a key, as bytes. `sequence` is bfd.XmitAuthSeq. RFC 5880 sections 6.7.2 to 6.7.4. */
+export function signBfd(packet: BfdPacket, key: BfdKey | undefined, sequence: number): Uint8Array {
+  if (key === undefined) return serializeBfd(packet)
   const { kind, keyId, secret } = key
   if (kind === 'simple') return serializeBfd({ ...packet, authentication: { kind, keyId, password: secret } })
   const bytes = serializeBfd({ ...packet, authentication: { kind, keyId, sequence, digest: padded(secret, DIGEST_LENGTH[kind]) } })

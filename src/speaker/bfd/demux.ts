@@ -3,10 +3,10 @@ import type { BfdPacket } from '../../wire/bfd.ts'
 /** What a session is known by before its peer knows our discriminator. RFC 5881 section 3; RFC 5883 section 4. */
 export interface BfdPath {
   readonly hops: 'single' | 'multi'
-  /** Canonical text of the peer's address, and of ours. */
+  /** The peer's address, and ours: equal texts are the same address. */
   readonly remote: string
   readonly local: string
-  /** Single hop: the interface's name. Multihop: undefined. */
+  /** The interface's name. Of a session undefined means any; of a packet, that it came on one that no session names. */
   readonly interface: string | undefined
 }
 
@@ -28,8 +28,11 @@ export type BfdChoice<C> = { readonly session: C } | { readonly refused: 'no-ses
 /** Single hop: nothing but 255, as a router would have made it less. RFC 5881 section 5. Multihop: as configured, RFC 5883 names no number. */
 export const SINGLE_HOP_TTL = 255
 
-const isSamePath = (a: BfdPath, b: BfdPath): boolean =>
-  a.hops === b.hops && a.remote === b.remote && a.local === b.local && a.interface === b.interface
+const isOn = (path: BfdPath, arrival: BfdArrival): boolean =>
+  path.hops === arrival.hops &&
+  path.remote === arrival.remote &&
+  path.local === arrival.local &&
+  (path.interface === undefined || path.interface === arrival.interface)
 
 /**
  * Which session a packet is for: the one with the packet's Your Discriminator, or, when that is 0, the one of the path that it came on.
@@ -43,7 +46,7 @@ export function demultiplex<C extends BfdCandidate>(
 ): BfdChoice<C> {
   const { yourDiscriminator } = packet
   for (const session of sessions) {
-    const isHere = isSamePath(session.path, arrival)
+    const isHere = isOn(session.path, arrival)
     if (yourDiscriminator === 0 ? !isHere : session.discriminator !== yourDiscriminator) continue
     if (!isHere) return { refused: 'path' }
     const least = session.path.hops === 'single' ? SINGLE_HOP_TTL : session.minimumTtl

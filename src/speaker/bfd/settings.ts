@@ -26,12 +26,12 @@ export interface BfdAuthentication {
 
 /** One session that shall be. Plain values: an equal spec is the same session. */
 export interface BfdSpec extends BfdSettings {
-  /** Who asks for it, such as the name of a BgpPeer. */
+  /** Who asks for it, such as the name of a BgpPeer. Two on the same path share one session, with the settings of the first. */
   readonly key: string
   readonly remote: Ip
   /** Our address; single hop too: it is the source of our packets. */
   readonly local: Ip
-  /** The interface of a link-local address, or to bind to; undefined: the route's. */
+  /** The interface of a link-local address, or one (a VRF too) to bind to; undefined: the route's. */
   readonly device: string | undefined
   /** RFC 5883, port 4784; otherwise RFC 5881, port 3784. */
   readonly multihop: boolean
@@ -63,6 +63,8 @@ export interface BfdSessions {
   follow(specs: readonly BfdSpec[]): void
   /** The last known state of each session, by its key. */
   reports(): ReadonlyMap<string, BfdReport>
+  /** Packets that were for no session of this node, or came from too far away for one: since the thread started. */
+  strays(): number
   health(): { readonly problems: readonly string[] }
   /** Says AdminDown to every peer, so that none of them takes the end for a failure, and frees the thread. Idempotent. */
   close(): Promise<void>
