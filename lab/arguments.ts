@@ -1,5 +1,6 @@
 import { err, ok, type Result } from '../src/result.ts'
 import { LAB_NAME, MAX_NODES } from './layout.ts'
+import { ROUTER_KINDS, type RouterKind } from './peers/spec.ts'
 
 /** The verbs, each with what follows it and what it does: the text of `--help` and what the parser accepts. */
 export const VERBS = {
@@ -25,6 +26,8 @@ export interface LabArguments {
   readonly all: boolean
   readonly follow: boolean
   readonly once: boolean
+  /** The router that `start` puts beside the cluster, with BGP to every node. */
+  readonly router: RouterKind | undefined
   /** What belongs to the verb itself, untouched: kubectl's arguments, the node, the file. */
   readonly operands: readonly string[]
 }
@@ -32,13 +35,14 @@ export interface LabArguments {
 export type ArgumentError = { readonly code: 'HELP' | 'BAD_ARGUMENT'; readonly message: string }
 
 type Flag =
-  | { readonly key: 'name' | 'nodes' | 'kubernetes'; readonly value: true }
+  | { readonly key: 'name' | 'nodes' | 'kubernetes' | 'router'; readonly value: true }
   | { readonly key: 'dualStack' | 'noInstall' | 'all' | 'follow' | 'once'; readonly value: false }
 
 const FLAGS: Readonly<Record<string, Flag>> = {
   '--name': { key: 'name', value: true },
   '--nodes': { key: 'nodes', value: true },
   '--kubernetes': { key: 'kubernetes', value: true },
+  '--router': { key: 'router', value: true },
   '--dual-stack': { key: 'dualStack', value: false },
   '--no-install': { key: 'noInstall', value: false },
   '--all': { key: 'all', value: false },
@@ -89,6 +93,9 @@ function finish(values: Readonly<Record<string, string>>, [verb, ...operands]: r
   if (!/^\d+$/.test(values['nodes'] ?? '3') || nodes < 1 || nodes > MAX_NODES)
     return bad(`--nodes ${values['nodes']}: must be 1 to ${MAX_NODES}`)
   if (!LAB_NAME.test(name)) return bad(`--name ${JSON.stringify(name)}: must be 1 to 24 of a-z, 0-9 and -`)
+  const router = ROUTER_KINDS.find((kind) => kind === values['router'])
+  if (values['router'] !== undefined && router === undefined) return bad(`--router ${values['router']}: must be ${ROUTER_KINDS.join(', ')}`)
+  if (router !== undefined && verb !== 'start') return bad('--router belongs to start')
   if (operands.length === 0 && NEEDS_OPERAND[verb] !== undefined) return bad(`${verb} needs ${NEEDS_OPERAND[verb]}`)
   const most = VERBS[verb].operands === '' ? 0 : PASSES_ON.includes(verb) ? Number.POSITIVE_INFINITY : 1
   if (operands.length > most) return bad(`${verb} does not take ${JSON.stringify(operands[most])}`)
@@ -104,6 +111,7 @@ function finish(values: Readonly<Record<string, string>>, [verb, ...operands]: r
     all: has('all'),
     follow: has('follow'),
     once: has('once'),
+    router,
   })
 }
 
@@ -123,6 +131,7 @@ ${verbs.join('\n')}
   --name NAME               name of the lab; labs of different names run side by side (lab)
   --dual-stack              IPv6 beside IPv4
   --kubernetes VERSION      Kubernetes version; lab/kubernetes lists what is offered
+  --router KIND             frr, bird or gobgp: start shows BGP with that router besides
   --no-install              never install missing Debian packages; say which
   --help                    this text
 `

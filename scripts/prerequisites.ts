@@ -1,6 +1,8 @@
 import { DEFAULT_KUBERNETES, ensureBinaries } from '../lab/binaries.ts'
 import { ALL_BINARIES } from '../lab/binary-source.ts'
 import { must } from '../lab/command.ts'
+import { ensureRouters } from '../lab/peers/packages.ts'
+import { ROUTER_KINDS } from '../lab/peers/spec.ts'
 import { ensureRequirements, findCommand, hostRefusal, kernelProblems } from '../lab/requirements.ts'
 import { runProgram } from './step.ts'
 
@@ -32,6 +34,7 @@ export async function ensureScenarioHost(log: (line: string) => void): Promise<v
     const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
     await must('packages', ['apt-get', 'install', '--no-install-recommends', '-y', ...missing], { timeoutMs: INSTALL_LIMIT_MS, env })
   }
+  await ensureRouters(ROUTER_KINDS, { install: true, log })
   await ensureBinaries(ALL_BINARIES, DEFAULT_KUBERNETES, log)
 }
 

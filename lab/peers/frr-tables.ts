@@ -24,7 +24,7 @@ const WELL_KNOWN: Readonly<Record<string, string>> = { gracefulShutdown: '65535:
 
 /** Reads `show [ip] bgp detail json` of FRR 8. Throws when it has another form. */
 export function parseFrrRoutes(text: string): readonly PeerRoute[] {
-  if (text.trim() === '' || text.trim() === '{}') return []
+  if (/^\s*(\{\s*\})?\s*$/.test(text)) return []
   const { routes } = Table.parse(JSON.parse(text))
   // The first of each list is the prefix itself.
   return Object.entries(routes).map(([prefix, [, ...paths]]) => ({ prefix, paths: paths.map((path) => peerPath(Path.parse(path))) }))

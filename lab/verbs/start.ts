@@ -6,7 +6,9 @@ import { StepError } from '../command.ts'
 import { demonstrate, type Observation, removeSeed, SEEDS } from '../demonstration.ts'
 import { buildImage } from '../image/build.ts'
 import { installProduct } from '../installation.ts'
+import type { RouterKind } from '../peers/spec.ts'
 import { hostRefusal } from '../requirements.ts'
+import { demonstrateRouter, describeRouter, startLabRouter } from '../router-demonstration.ts'
 import { clearTheWay } from './up.ts'
 import type { Terminal, VerbProgram } from './verb.ts'
 
@@ -28,6 +30,7 @@ export const start: VerbProgram = async (options, terminal) => {
     await timed(terminal, 'image on the nodes', () => cluster.loadImage(archive))
     await timed(terminal, 'installation', () => installProduct(cluster))
     await showSeeds(cluster, terminal)
+    if (options.router !== undefined) await showRouter(cluster, options.router, { install, terminal })
     await report(cluster, terminal)
     if (!options.once) await untilTold(terminal)
     return 0
@@ -48,6 +51,19 @@ async function showSeeds(cluster: Cluster, terminal: Terminal): Promise<void> {
     if (last) terminal.write(indent(await cluster.kubectl(['get', 'addressclaims'])))
     else await removeSeed(cluster, seed)
   }
+}
+
+/** A router beside the nodes; it and its routes stay, too. */
+async function showRouter(
+  cluster: Cluster,
+  kind: RouterKind,
+  { install, terminal }: { install: boolean; terminal: Terminal },
+): Promise<void> {
+  const log = (line: string) => terminal.write(`  ${line}`)
+  const router = await timed(terminal, `router (${kind})`, () => startLabRouter(cluster, kind, { install, log }))
+  const seen = await timed(terminal, 'lab/manifests/bgp.yaml', () => demonstrateRouter(cluster, router))
+  for (const line of describeRouter(router, seen)) log(line)
+  terminal.write(indent(await cluster.kubectl(['get', 'bgpconfs,bgppeers'])))
 }
 
 function describe({ address, owner, mac, page }: Observation): string[] {

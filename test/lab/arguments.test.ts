@@ -11,6 +11,7 @@ const DEFAULTS: LabArguments = {
   all: false,
   follow: false,
   once: false,
+  router: undefined,
   operands: [],
 }
 
@@ -27,6 +28,7 @@ const accepted: readonly { line: string; want: Partial<LabArguments> }[] = [
   { line: 'shell --name two n1 ip --json addr', want: { verb: 'shell', name: 'two', operands: ['n1', 'ip', '--json', 'addr'] } },
   { line: 'load image.tar', want: { verb: 'load', operands: ['image.tar'] } },
   { line: 'start --once', want: { verb: 'start', once: true } },
+  { line: 'start --router bird', want: { verb: 'start', router: 'bird' } },
 ]
 for (const { line, want } of accepted) {
   t.test(line, async (t) => t.same(parseLabArguments(line.split(' ')), { ok: true, value: { ...DEFAULTS, ...want } }))
@@ -44,6 +46,8 @@ const refused: readonly { line: string; message: RegExp }[] = [
   { line: 'up --name ../x', message: /must be 1 to 24/ },
   { line: 'up --dual-stack=yes', message: /--dual-stack takes no value/ },
   { line: 'up --fast', message: /unknown option --fast/ },
+  { line: 'start --router cisco', message: /--router cisco: must be frr, bird, gobgp/ },
+  { line: 'up --router frr', message: /--router belongs to start/ },
   { line: 'up extra', message: /up does not take "extra"/ },
   { line: 'load', message: /load needs a file/ },
   { line: 'load a b', message: /load does not take "b"/ },
