@@ -1,13 +1,12 @@
 import koffi from 'koffi'
 import { type Family, formatIp, type Ip, parseIp } from '../../addr/ip.ts'
-import { callerFilter, serializeFilter } from './caller-filter.ts'
 import { isTransient, type Libc, SystemCallError } from './libc.ts'
 import { isLinkLocal, LONGEST_ADDRESS, parseSocketAddress, type SocketAddress, serializeSocketAddress } from './socket-address.ts'
-import type { CallerTerms, IncomingCall } from './tcp-options.ts'
+import type { CallerTerms, IncomingCall, RefusedCall } from './tcp-options.ts'
 import { adoptSocket } from './tcp-socket.ts'
 import {
+  arrivalTtl,
   closingOnError,
-  dropFilter,
   openTcpSocket,
   resetTcp,
   SOCKET_FLAGS,
@@ -33,7 +32,7 @@ const ANSWER_TTL = 255
 /** One listening socket. */
 export interface Acceptor {
   readonly family: Family
-  /** Replaces who may call. Gives why some may not although they should, by the text of their address: the kernel refused their key or TTL. */
+  /** Replaces who may call. Gives why some may not although they should, by the text of their address: the kernel refused their key. */
   allow(terms: readonly CallerTerms[]): ReadonlyMap<string, string>
   /** False when its device is gone: it will never hear anything again. */
   isAlive(): boolean
@@ -46,7 +45,7 @@ export interface AcceptorOptions {
   readonly address: SocketAddress
   readonly device: string | undefined
   readonly onCall: (call: IncomingCall) => void
-  readonly onStranger: (remote: Ip) => void
+  readonly onRefused: (call: RefusedCall) => void
   /** Calls cannot be taken for now; they are tried again. */
   readonly onFailure: (error: SystemCallError) => void
 }
@@ -55,7 +54,7 @@ interface State {
   readonly options: AcceptorOptions
   readonly family: Family
   readonly fd: number
-  /** By callerKey; only those whose keys and TTLs the kernel has taken. */
+  /** By callerKey; only those whose keys the kernel has taken. */
   callers: ReadonlyMap<string, CallerTerms>
   /** Peers that have a key on the listening socket. */
   keyed: ReadonlyMap<string, CallerTerms>
@@ -121,8 +120,6 @@ function allow(state: State, terms: readonly CallerTerms[]): ReadonlyMap<string,
     const why = attempt(() => setMd5Key(libc, state.fd, remote, password))
     if (why !== undefined) refused.set(key, why)
   }
-  const filtered = attempt(() => applyFilter(state, [...wanted.values()]))
-  if (filtered !== undefined) for (const [key, { leastTtl }] of wanted) if (leastTtl !== undefined) refused.set(key, filtered)
   state.keyed = keyed
   state.callers = new Map([...wanted].filter(([key]) => !refused.has(key)))
   return refused
@@ -136,13 +133,6 @@ function attempt(work: () => void): string | undefined {
     if (error instanceof SystemCallError || error instanceof RangeError) return error.message
     throw error
   }
-}
-
-function applyFilter({ options: { libc }, fd, family }: State, terms: readonly CallerTerms[]): void {
-  const program = callerFilter(family, terms)
-  if (program !== undefined) {
-    if (libc.attachFilter(fd, serializeFilter(program)) < 0) throw new SystemCallError('SO_ATTACH_FILTER', libc.errno())
-  } else dropFilter(libc, fd)
 }
 
 function takeCalls(state: State): void {
@@ -171,18 +161,35 @@ function rest(state: State): void {
   state.rest.unref()
 }
 
-function takeCall({ options: { libc, onCall, onStranger }, callers }: State, fd: number, from: SocketAddress | undefined): void {
-  const terms = from === undefined ? undefined : callers.get(callerKey(from.ip, from.scope))
-  if (terms === undefined) {
+function takeCall(state: State, fd: number, from: SocketAddress | undefined): void {
+  const { libc, onCall, onRefused } = state.options
+  if (from === undefined) {
     resetTcp(libc, fd)
-    if (from !== undefined) onStranger(from.ip)
+    return
+  }
+  const scope = isLinkLocal(from.ip) ? from.scope : undefined
+  const terms = state.callers.get(callerKey(from.ip, scope))
+  const why = terms === undefined ? ({ kind: 'stranger' } as const) : ttlRefusal(libc, fd, terms)
+  if (terms === undefined || why !== undefined) {
+    resetTcp(libc, fd)
+    if (why !== undefined) onRefused({ remote: from.ip, scope, why })
     return
   }
   const socket = adopted(libc, fd, terms)
   if (socket === undefined) return
   const local = parseIp(socket.localAddress?.split('%')[0] ?? '')
-  if (local.ok) onCall({ socket, remote: terms.remote, scope: terms.scope, local: local.value })
+  if (local.ok) onCall({ socket, remote: from.ip, scope, local: local.value })
   else socket.destroy()
+}
+
+/**
+ * The least TTL of a connection counts from when it is set, and segments may have come before. None of them is from afar when the one that
+ * completed the handshake is not: the sequence numbers are known to who got our answer only.
+ */
+function ttlRefusal(libc: Libc, fd: number, { remote, leastTtl: least }: CallerTerms): RefusedCall['why'] | undefined {
+  if (least === undefined) return undefined
+  const ttl = arrivalTtl(libc, fd, remote.family)
+  return ttl < least ? { kind: 'ttl', ttl, least } : undefined
 }
 
 /** The key too: it may have changed while the connection waited. Undefined when the connection has ended by now. */
@@ -190,12 +197,11 @@ function adopted(libc: Libc, fd: number, { remote, password, ttl, leastTtl }: Ca
   const { family } = remote
   try {
     return closingOnError(libc, fd, () => {
+      setLeastTtl(libc, fd, family, leastTtl)
       setMd5Key(libc, fd, remote, password)
       setTtl(libc, fd, family, ttl)
-      setLeastTtl(libc, fd, family, leastTtl)
       setTrafficClass(libc, fd, family)
       setNoDelay(libc, fd)
-      dropFilter(libc, fd)
       return adoptSocket(fd)
     })
   } catch (error) {

@@ -4,7 +4,7 @@ import type { Clock, Timer } from '../../runtime/clock.ts'
 import type { Logger } from '../../runtime/logger.ts'
 import { type Libc, SystemCallError } from './libc.ts'
 import { type Acceptor, openAcceptor } from './tcp-accept.ts'
-import type { CallerTerms, IncomingCall, TcpListener } from './tcp-options.ts'
+import type { CallerTerms, IncomingCall, RefusedCall, TcpListener } from './tcp-options.ts'
 
 /** The port of BGP (RFC 4271 section 8.2.1), and ours where another speaker has it. */
 const BGP_PORT = 179
@@ -35,6 +35,8 @@ export interface ListenerOptions {
   readonly device: string | undefined
   /** The caller is the owner of the socket from here on, and must have listeners on it before it returns. */
   readonly onCall: (call: IncomingCall) => void
+  /** For each such call: cheap work only. */
+  readonly onRefused?: (call: RefusedCall) => void
   /** Something of state() changed, later than openListener returned. */
   readonly onChange?: () => void
 }
@@ -151,7 +153,7 @@ function open(state: State, ip: Ip, port: number): SystemCallError | undefined {
   try {
     const onFailure = (error: SystemCallError): void => logger.warn('BGP calls cannot be taken for a second', { error })
     const address = { ip, port, scope: undefined }
-    const acceptor = openAcceptor({ libc, address, device, onCall, onStranger: (remote) => remember(state, remote), onFailure })
+    const acceptor = openAcceptor({ libc, address, device, onCall, onRefused: (refused) => refuse(state, refused), onFailure })
     state.acceptors.set(formatIp(ip), acceptor)
     return undefined
   } catch (error) {
@@ -165,14 +167,14 @@ function applyTerms({ acceptors, problems, terms }: State): void {
   const [first] = refused
   if (first === undefined) problems.delete('terms')
   else
-    problems.set(
-      'terms',
-      `Calls of ${refused.size} peers are refused: the kernel did not take the password or least TTL of ${first[0]} (${first[1]}).`,
-    )
+    problems.set('terms', `Calls of ${refused.size} peers are refused: the kernel did not take the password of ${first[0]} (${first[1]}).`)
 }
 
-function remember(state: State, remote: Ip): void {
+function refuse(state: State, refused: RefusedCall): void {
   const { strangers, options } = state
+  options.onRefused?.(refused)
+  if (refused.why.kind !== 'stranger') return
+  const { remote } = refused
   strangers.count += 1
   if (strangers.last.some(({ value, family }) => value === remote.value && family === remote.family)) return
   strangers.last = [...strangers.last, remote].slice(-REMEMBERED_STRANGERS)

@@ -27,15 +27,22 @@ export interface IncomingCall {
   readonly local: Ip
 }
 
+/** A call that was reset at once, and nothing of it read. `stranger`: nobody has terms for this remote. `ttl`: it came with a lower TTL than agreed. */
+export interface RefusedCall {
+  readonly remote: Ip
+  readonly scope: number | undefined
+  readonly why: { readonly kind: 'stranger' } | { readonly kind: 'ttl'; readonly ttl: number; readonly least: number }
+}
+
 export interface TcpListener {
   /** The port, while it is listened on; and a sentence when that is not, or not quite, as it was wanted. */
   state(): { readonly port: number | undefined; readonly problem: string | undefined }
   /**
    * Who may call: the whole set. What changed counts for calls from now on; connections that are there keep their key and their TTLs
-   * (setPassword changes a key). Throws RangeError for a password of a wrong length.
+   * (setPassword changes a key). Terms that the kernel refuses are in state(): their remotes are strangers then.
    */
   allow(terms: readonly CallerTerms[]): void
-  /** Calls that were reset because nobody has terms for their remote: how many, and the remotes of the last ones, newest last. */
+  /** Calls that were refused because nobody has terms for their remote: how many, and the remotes of the last ones, newest last. */
   strangers(): { readonly count: number; readonly last: readonly Ip[] }
   /** Connections that were handed over stay. Idempotent. */
   close(): void

@@ -11,7 +11,6 @@ export const SOCKET_FLAGS = SOCK_NONBLOCK | SOCK_CLOEXEC
 const SOL_SOCKET = 1
 const SO_LINGER = 13
 const SO_BINDTODEVICE = 25
-const SO_DETACH_FILTER = 27
 const SO_BINDTOIFINDEX = 62
 const SOL_TCP = 6
 const TCP_NODELAY = 1
@@ -23,6 +22,8 @@ const TRAFFIC_CLASS = 0xc0
 const LEVEL = { IPv4: 0, IPv6: 41 } as const
 const TTL = { IPv4: 2, IPv6: 16 } as const
 const LEAST_TTL = { IPv4: 21, IPv6: 73 } as const
+/** IP_MULTICAST_TTL, IPV6_MULTICAST_HOPS. */
+const ARRIVAL_TTL = { IPv4: 33, IPv6: 18 } as const
 const TRAFFIC = { IPv4: 1, IPv6: 67 } as const
 const IPV6_V6ONLY = 26
 /** struct tcp_md5sig: sockaddr_storage, flags, prefix length, length of the key (at 130), interface index, key (at 136). */
@@ -85,9 +86,15 @@ export const setDevice = (libc: Libc, fd: number, device: string): void =>
 export const setDeviceIndex = (libc: Libc, fd: number, index: number): void =>
   set(libc, fd, 'SO_BINDTOIFINDEX', SOL_SOCKET, SO_BINDTOIFINDEX, int32(index))
 
-/** Lets a filter that was inherited from a listening socket go, if there is one. */
-export const dropFilter = (libc: Libc, fd: number): void => {
-  libc.setsockopt(fd, SOL_SOCKET, SO_DETACH_FILTER, int32(0), 4)
+/**
+ * The TTL of the segment that completed the handshake of an accepted connection. Linux keeps it where a connection has no use for the field,
+ * as the TTL for groups (tcp_v4_syn_recv_sock). Throws SystemCallError.
+ */
+export function arrivalTtl(libc: Libc, fd: number, family: Family): number {
+  const value = int32(0)
+  const result = libc.getsockopt(fd, LEVEL[family], ARRIVAL_TTL[family], value, Uint32Array.of(4))
+  if (result < 0) throw new SystemCallError('IP_MULTICAST_TTL', libc.errno())
+  return new DataView(value.buffer).getInt32(0, true)
 }
 
 /**
