@@ -1,0 +1,46 @@
+import type { LinkEvent } from './peering.ts'
+import { sessionFailed } from './session-outcome.ts'
+import { type PeerState, stateOf, timerName } from './session-state.ts'
+import { happenOn } from './session-turn.ts'
+import type { FsmTimer } from './timers.ts'
+
+const EVENT_OF: Readonly<Record<FsmTimer, LinkEvent['kind']>> = {
+  connectRetry: 'ConnectRetryTimer_Expires',
+  hold: 'HoldTimer_Expires',
+  keepalive: 'KeepaliveTimer_Expires',
+  delayOpen: 'DelayOpenTimer_Expires',
+  idleHold: 'IdleHoldTimer_Expires',
+  sendHold: 'SendHoldTimer_Expires',
+}
+/** While there is no session, how it stands is looked at this often. */
+export const LOOK_MS = 4000
+/** For so long what a late thread has not read yet may still come before a peer counts as silent. */
+const GRACE_MS = 20
+
+/** A timer of the session has expired. */
+export function expire(state: PeerState, name: string, fill: (state: PeerState) => void): void {
+  if (name === 'look') {
+    look(state)
+    return
+  }
+  const [id = '', timer = ''] = name.split('/')
+  if (timer === '') fill(state)
+  else if (timer === 'hold') state.timers.start(timerName(Number(id), 'grace'), GRACE_MS)
+  else if (timer === 'grace') holdExpires(state, Number(id))
+  else happenOn(state, Number(id), { kind: EVENT_OF[timer as FsmTimer] } as LinkEvent)
+}
+
+/** A thread that was late has had a turn to read what came meanwhile; then HoldTimer runs again, and this is no expiry. */
+function holdExpires(state: PeerState, id: number): void {
+  if (state.timers.remainingMs(timerName(id, 'hold')) === undefined) happenOn(state, id, { kind: 'HoldTimer_Expires' })
+}
+
+/** Silence has a cause too, which people shall not have to wait for. */
+function look(state: PeerState): void {
+  if (!state.peering.wanted || state.established !== undefined) return
+  state.timers.start('look', LOOK_MS)
+  const own = state.links.get(0)
+  const isPassive = state.settings.transport.passive && stateOf(state.peering) === 'Active'
+  if (isPassive || (own !== undefined && !own.isConnected))
+    sessionFailed(state, { kind: 'tcp-failed', cause: isPassive ? 'uncalled' : 'silence' })
+}

@@ -1,0 +1,112 @@
+import type { Ip } from '../../addr/ip.ts'
+import { isLinkLocal } from '../../wire/bgp/attributes/mp-reach.ts'
+import { createMessageStream } from './inbound-stream.ts'
+import { BLIND } from './peer-error.ts'
+import { readMessages, type Tell } from './session-receive.ts'
+import { type PeerState, type SessionLink, timerName } from './session-state.ts'
+import type { Connection, ConnectionEvents } from './session-transport.ts'
+
+/** Messages of a peer are read for so long at a time, and the same time is left to everything else afterwards. */
+const TURN_MS = 5
+/** The clock is looked at once in so many messages. */
+const LOOK_EVERY = 16
+
+/** Where the peer is; undefined: an unnumbered one that was not seen. */
+export function targetOf({
+  settings,
+  router,
+  options,
+}: PeerState): { readonly remote: Ip; readonly scope: number | undefined } | undefined {
+  const { remote, transport } = settings
+  if (remote.kind === 'interface') return router && { remote: router.ip, scope: router.scope }
+  const { device } = transport
+  const scope = isLinkLocal(remote.ip) && device !== undefined ? options.transport.interfaceIndex(device) : undefined
+  return { remote: remote.ip, scope }
+}
+
+/** Calls the peer; how it went is told later. */
+export function callPeer(state: PeerState, id: number, tell: Tell): void {
+  const { settings, options } = state
+  const target = targetOf(state)
+  if (target === undefined) {
+    options.clock.setTimer(0, () => tell(state, id, { kind: 'TcpConnectionFails', cause: 'no-router' }))
+    return
+  }
+  const { localAddress: local, device, password, ttl, leastTtl, mss } = settings.transport
+  state.sight = { ...BLIND, ...dropsNow(state) }
+  const { port } = settings.remote
+  addLink(state, id, target.remote, tell, (events) =>
+    options.transport.call({ ...target, port, local, device, password, ttl, leastTtl, mss }, events),
+  )
+}
+
+/** The counters of the kernel as they are: what is added until the attempt ends is said of it. */
+export function dropsNow({ options }: PeerState): { readonly md5Drops: number; readonly ttlDrops: number } {
+  const { md5 = 0, ttl = 0 } = options.transport.drops()
+  return { md5Drops: md5, ttlDrops: ttl }
+}
+
+/** Takes the call that the event tells of. */
+export function takeArrival(state: PeerState, id: number, tell: Tell): void {
+  const { arrival } = state
+  if (arrival === undefined) return
+  state.arrival = undefined
+  const link = addLink(state, id, arrival.remote, tell, (events) => arrival.take(events))
+  link.isConnected = true
+  state.lastLocal = link.connection.local ?? state.lastLocal
+}
+
+export function refuseArrival(state: PeerState): void {
+  state.arrival?.refuse()
+  state.arrival = undefined
+}
+
+function addLink(state: PeerState, id: number, remote: Ip, tell: Tell, open: (events: ConnectionEvents) => Connection): SessionLink {
+  const stream = createMessageStream()
+  let link: SessionLink | undefined
+  const connection = open({
+    connected() {
+      if (link === undefined || link.isOver) return
+      link.isConnected = true
+      state.lastLocal = connection.local ?? state.lastLocal
+      state.sight = { ...state.sight, wasConnected: true }
+      tell(state, id, { kind: 'Tcp_CR_Acked' })
+    },
+    received(chunk) {
+      if (link === undefined || link.isOver) return
+      stream.push(chunk)
+      read(state, link, tell)
+    },
+    closed(cause) {
+      if (link === undefined || link.isOver) return
+      tell(state, id, { kind: 'TcpConnectionFails', cause })
+    },
+  })
+  link = { id, connection, stream, remote, isConnected: false, isOver: false, ours: undefined, theirs: undefined, agreement: undefined }
+  state.links.set(id, link)
+  return link
+}
+
+/** A turn of reading. When it takes long, the connection rests for as long as it has worked: a flood gets half of the thread at most. */
+function read(state: PeerState, link: SessionLink, tell: Tell): void {
+  const { clock } = state.options
+  const beganMs = clock.monotonicMs()
+  let count = 0
+  const mayGoOn = (): boolean => ++count % LOOK_EVERY !== 0 || clock.monotonicMs() - beganMs < TURN_MS
+  if (readMessages(state, link, tell, mayGoOn) !== 'more') return
+  link.connection.pause()
+  clock.setTimer(Math.ceil(clock.monotonicMs() - beganMs), () => {
+    if (link.isOver) return
+    read(state, link, tell)
+    if (!link.isOver && link.stream.isDry) link.connection.resume()
+  })
+}
+
+/** Closes the connection of a link: after its last word, when there is one. */
+export function closeLink(state: PeerState, link: SessionLink): void {
+  link.isOver = true
+  if (state.links.get(link.id) === link) state.links.delete(link.id)
+  state.timers.stopAll(timerName(link.id, ''))
+  if (link.isConnected) link.connection.finish()
+  else link.connection.destroy()
+}

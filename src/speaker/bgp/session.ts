@@ -1,0 +1,202 @@
+import type { BfdChange, BfdReport, BfdSpec } from '../bfd/settings.ts'
+import type { CallerTerms } from '../io/tcp-options.ts'
+import { createCapture } from './capture.ts'
+import { CEASE, type Stop } from './fsm-events.ts'
+import { BLIND } from './peer-error.ts'
+import type { CapturedMessage, PeerReport, RouteVerdict } from './peer-report.ts'
+import { idlePeering } from './peering.ts'
+import type { BgpLine } from './route.ts'
+import { settingsChange } from './session-changes.ts'
+import { noCounts } from './session-counts.ts'
+import { expire, LOOK_MS } from './session-expiry.ts'
+import { dropsNow } from './session-links.ts'
+import type { SessionOutbound } from './session-outbound.ts'
+import { reportOf } from './session-report.ts'
+import { pump } from './session-send.ts'
+import { type PeerState, type SessionLink, type SessionOptions, stateOf } from './session-state.ts'
+import { abandonLinks, adoptPassword, bfdSpecOf, callerTermsOf, ceaseText, followRouter } from './session-steps.ts'
+import { createNamedTimers } from './session-timers.ts'
+import type { Arrival } from './session-transport.ts'
+import { happen, happenOn } from './session-turn.ts'
+import type { PeerSettings } from './settings.ts'
+
+/** One peer of this node, from its settings to its routes. */
+export interface PeerSession {
+  settings(): PeerSettings
+  /** Lives by new settings; what they ask of the session is decided by session-changes.ts. */
+  configure(settings: PeerSettings): void
+  /** The peer has called. */
+  arrive(arrival: Arrival): void
+  /** Its routes have changed. */
+  wake(): void
+  bfdChanged(change: BfdChange): void
+  /** What its calls are like; undefined: it may not call. */
+  callerTerms(): CallerTerms | undefined
+  /** The BFD session that shall be; undefined: none. */
+  bfdSpec(): BfdSpec | undefined
+  isEstablished(): boolean
+  /** Whether it may outlive our restart: both sides do graceful restart. */
+  survivesRestart(): boolean
+  /** Where the connection is idle and nothing waits to be told. */
+  isSettled(): boolean
+  drain(phase: 'shutdown-community' | 'withdraw'): void
+  why(line: BgpLine): RouteVerdict
+  report(bfd: BfdReport | undefined): PeerReport
+  captured(): readonly CapturedMessage[]
+  /** Ends for good, with a Cease. */
+  stop(stop: Stop): void
+  /** Ends for good as if the process had died: without a word. */
+  abandon(): void
+}
+
+/** A session that starts at once, unless its peer is administratively down. */
+export function createPeerSession(settings: PeerSettings, outbound: SessionOutbound, options: SessionOptions): PeerSession {
+  const state = initialState(settings, outbound, options)
+  let router = followRouter(state, wanted)
+  if (!settings.adminDown) wanted(state)
+  return {
+    settings: () => state.settings,
+    configure(next) {
+      const change = settingsChange(state.settings, next, state.established?.theirs.as)
+      if (change === 'nothing') return
+      const isOther = change === 'replace'
+      if (isOther) router.close()
+      change === 'soft' ? applySoftly(state, next) : applyAnew(state, next, isOther)
+      if (isOther) router = followRouter(state, wanted)
+      options.onChange()
+    },
+    arrive: (arrival) => arrive(state, arrival),
+    wake: () => fill(state),
+    bfdChanged: (change) => bfdChanged(state, change),
+    callerTerms: () => callerTermsOf(state),
+    bfdSpec: () => bfdSpecOf(state),
+    isEstablished: () => state.established !== undefined,
+    survivesRestart: () => survivesRestart(state),
+    isSettled: () => isSettled(state),
+    drain(phase) {
+      outbound.drain(phase)
+      fill(state)
+    },
+    why: (line) => outbound.why(line),
+    report: (bfd) => reportOf(state, bfd),
+    captured: () => state.capture.messages(state.settings.name),
+    stop(stop) {
+      router.close()
+      happen(state, { kind: 'stop', ...stop })
+      state.timers.stopAll()
+    },
+    abandon() {
+      router.close()
+      abandonLinks(state)
+    },
+  }
+}
+
+function initialState(settings: PeerSettings, outbound: SessionOutbound, options: SessionOptions): PeerState {
+  const state: PeerState = {
+    options,
+    outbound,
+    timers: createNamedTimers(options.clock, (name) => expire(state, name, fill)),
+    capture: createCapture(),
+    links: new Map(),
+    received: noCounts(),
+    sent: noCounts(),
+    notifications: new Map(),
+    queue: [],
+    settings,
+    peering: idlePeering(),
+    isTurning: false,
+    delivers: false,
+    nextId: 1,
+    arrival: undefined,
+    router: undefined,
+    established: undefined,
+    hadSession: false,
+    lastOpen: undefined,
+    lastLocal: settings.transport.localAddress,
+    downSinceMs: options.clock.nowMs(),
+    flaps: 0,
+    announcedToUs: 0,
+    lastError: undefined,
+    sight: BLIND,
+    corked: [],
+    corkedBytes: 0,
+    leastSlackMs: undefined,
+  }
+  return state
+}
+
+/** The session shall be. */
+function wanted(state: PeerState): void {
+  state.sight = { ...BLIND, ...dropsNow(state) }
+  happen(state, { kind: 'start' })
+  state.timers.start('look', LOOK_MS)
+}
+
+/** Tells the peer what waits, as far as the kernel takes it. */
+function fill(state: PeerState): void {
+  const written = (link: SessionLink): void => {
+    if (link.isOver) return
+    happenOn(state, link.id, { kind: 'MessageWritten' })
+    fill(state)
+  }
+  pump(state, written, () => state.timers.start('more', 0))
+}
+
+function arrive(state: PeerState, arrival: Arrival): void {
+  if (state.arrival !== undefined) {
+    arrival.refuse()
+    return
+  }
+  state.arrival = arrival
+  happen(state, { kind: 'incoming', id: state.nextId++ })
+  state.arrival?.refuse()
+  state.arrival = undefined
+}
+
+/** An administrator's AdminDown on either side is no failure. RFC 5882 section 3.2. */
+function bfdChanged(state: PeerState, { wentDown }: BfdChange): void {
+  const { established } = state
+  if (!wentDown || established === undefined) return
+  happenOn(state, established.link.id, { kind: 'AutomaticStop', subcode: CEASE.bfdDown, data: new Uint8Array(0), hard: true })
+}
+
+function applySoftly(state: PeerState, next: PeerSettings): void {
+  const before = state.settings
+  state.settings = next
+  if (before.transport.password !== next.transport.password) adoptPassword(state)
+  if (before.adminDown !== next.adminDown) switchAdmin(state)
+  state.outbound.configure(next)
+  fill(state)
+}
+
+function switchAdmin(state: PeerState): void {
+  if (!state.settings.adminDown) wanted(state)
+  else happen(state, { kind: 'stop', subcode: CEASE.administrativeShutdown, data: ceaseText('shut down by its BgpPeer'), hard: true })
+}
+
+/** Another OPEN, or another router: the old session ends, and a new one is begun. */
+function applyAnew(state: PeerState, next: PeerSettings, isOther: boolean): void {
+  const subcode = isOther ? CEASE.peerDeconfigured : CEASE.otherConfigurationChange
+  happen(state, { kind: 'stop', subcode, data: new Uint8Array(0), hard: isOther })
+  state.settings = next
+  if (isOther) {
+    state.router = undefined
+    state.lastOpen = undefined
+    state.lastError = undefined
+    state.hadSession = false
+  }
+  state.lastLocal = next.transport.localAddress
+  state.outbound.configure(next)
+  if (!next.adminDown) wanted(state)
+}
+
+function survivesRestart({ established, settings }: PeerState): boolean {
+  if (established === undefined || settings.gracefulRestart === undefined || settings.gracefulRestart.restartSec === 0) return false
+  return established.theirs.capabilities.some(({ kind }) => kind === 'graceful-restart')
+}
+
+const isSettled = ({ established, outbound, peering }: PeerState): boolean =>
+  established === undefined
+    ? stateOf(peering) !== 'Established'
+    : established.link.connection.unwrittenBytes === 0 && outbound.counts().pending === 0

@@ -1,0 +1,77 @@
+import type { Socket } from 'node:net'
+import { type Ip, parseIp } from '../../addr/ip.ts'
+import type { Clock } from '../../runtime/clock.ts'
+import type { Connection, ConnectionEvents } from '../bgp/session-transport.ts'
+import type { Libc } from './libc.ts'
+import { setPassword } from './tcp-socket.ts'
+
+/** How long a last word may take to leave. */
+const LAST_WORD_MS = 1000
+
+interface Options {
+  readonly libc: Libc
+  readonly clock: Clock
+  readonly socket: Socket
+  readonly remote: Ip
+  readonly events: ConnectionEvents
+  /** Our end where the socket cannot tell it yet. */
+  readonly local: Ip | undefined
+  /** The socket is closed, for whatever reason. */
+  readonly onClosed: () => void
+}
+
+/** A socket as a session uses it; the socket is the connection's from here on. */
+export function openConnection(options: Options): Connection {
+  const { socket, events, libc, clock, remote } = options
+  let cause = 'EOF'
+  let isTold = false
+  const tell = (what: () => void): void => {
+    if (!isTold) what()
+  }
+  socket.on('connect', () => tell(() => events.connected()))
+  socket.on('data', (chunk: Uint8Array) => tell(() => events.received(chunk)))
+  socket.on('error', (error: NodeJS.ErrnoException) => {
+    cause = error.code ?? error.message
+  })
+  // The peer has said all that it will say: a BGP connection is of no use in one direction.
+  socket.on('end', () => socket.destroy())
+  socket.on('close', () => {
+    tell(() => events.closed(cause))
+    isTold = true
+    options.onClosed()
+  })
+  return {
+    get local() {
+      return addressOf(socket.localAddress) ?? options.local
+    },
+    get unwrittenBytes() {
+      return socket.writableLength
+    },
+    write(bytes, done) {
+      socket.write(bytes, (error) => {
+        if (error === null || error === undefined) tell(done)
+      })
+    },
+    pause: () => void socket.pause(),
+    resume: () => void socket.resume(),
+    setPassword: (password) => setPassword(libc, socket, remote, password),
+    finish() {
+      isTold = true
+      // What comes is read and thrown away: closing with unread bytes resets, and a reset may overtake our last word.
+      socket.resume()
+      socket.end()
+      clock.setTimer(LAST_WORD_MS, () => socket.destroy())
+    },
+    destroy() {
+      isTold = true
+      socket.destroy()
+    },
+  }
+}
+
+/** The zone of a link-local address is known from elsewhere. */
+function addressOf(text: string | undefined): Ip | undefined {
+  if (text === undefined) return undefined
+  const read = parseIp(text.replace(/%.*$/, '').replace(/^::ffff:(?=\d+\.)/, ''))
+  return read.ok ? read.value : undefined
+}

@@ -1,0 +1,112 @@
+import type { Clock } from '../../runtime/clock.ts'
+import type { Logger } from '../../runtime/logger.ts'
+import type { BgpListener, BgpTransport, Connection, ConnectionEvents } from '../bgp/session-transport.ts'
+import type { ListenSettings } from '../bgp/settings.ts'
+import { openConnection } from './bgp-connection.ts'
+import { interfaceAddresses, interfaceIndex, isDirect } from './bgp-interfaces.ts'
+import { readSegmentDrops } from './bgp-segment-drops.ts'
+import { type Libc, SystemCallError } from './libc.ts'
+import { openListener } from './tcp-listener.ts'
+import type { IncomingCall } from './tcp-options.ts'
+import { openTcpCall } from './tcp-socket.ts'
+
+export interface TransportOptions {
+  readonly libc: Libc
+  readonly clock: Clock
+  readonly logger: Logger
+  /** 0 to 1. */
+  readonly random: () => number
+  /** What is listened on changed. */
+  readonly onListening: () => void
+}
+
+/** The sockets of this node. */
+export function createBgpTransport(options: TransportOptions): BgpTransport {
+  const { libc, clock } = options
+  const open = new Set<object>()
+  const waiting: (() => void)[] = []
+  const connect = (
+    socket: IncomingCall['socket'],
+    call: Pick<IncomingCall, 'remote'>,
+    local: IncomingCall['local'] | undefined,
+    events: ConnectionEvents,
+  ) => {
+    open.add(socket)
+    const onClosed = (): void => {
+      open.delete(socket)
+      if (open.size === 0) for (const resolve of waiting.splice(0)) resolve()
+    }
+    return openConnection({ libc, clock, socket, remote: call.remote, local, events, onClosed })
+  }
+  return {
+    call(call, events) {
+      try {
+        return connect(openTcpCall(libc, call), call, undefined, events)
+      } catch (error) {
+        return failedConnection(clock, error, events)
+      }
+    },
+    listen: (settings, devices, onCall) =>
+      listenOn(options, settings, devices, (call) =>
+        onCall({
+          remote: call.remote,
+          scope: call.scope,
+          take: (events) => connect(call.socket, call, call.local, events),
+          refuse: () => void call.socket.resetAndDestroy(),
+        }),
+      ),
+    watchRouter: (name, onRouter) => watchRouterOf(options, name, onRouter),
+    interfaceIndex,
+    interfaceAddresses,
+    isDirect,
+    drops: readSegmentDrops,
+    settled: () => (open.size === 0 ? Promise.resolve() : new Promise((resolve) => waiting.push(resolve))),
+  }
+}
+
+/** What could not even be begun ends as what did not succeed. */
+function failedConnection(clock: Clock, error: unknown, events: ConnectionEvents): Connection {
+  const cause = error instanceof SystemCallError ? error.code : String(error)
+  const timer = clock.setTimer(0, () => events.closed(cause))
+  const nothing = (): void => undefined
+  const destroy = (): void => timer.cancel()
+  return {
+    local: undefined,
+    unwrittenBytes: 0,
+    write: nothing,
+    pause: nothing,
+    resume: nothing,
+    setPassword: nothing,
+    finish: destroy,
+    destroy,
+  }
+}
+
+/** A listener for all devices, and one for each VRF: calls within a VRF come to nobody else. */
+function listenOn(
+  { libc, clock, logger, random, onListening }: TransportOptions,
+  { port, addresses }: ListenSettings,
+  devices: readonly string[],
+  onCall: (call: IncomingCall) => void,
+): BgpListener {
+  const wanted = port === 'none' ? [] : [undefined, ...devices]
+  const listeners = wanted.map((device) =>
+    openListener({ libc, clock, logger, random, port: port === 'none' ? 0 : port, addresses, device, onCall, onChange: onListening }),
+  )
+  return {
+    listening() {
+      const [first] = listeners
+      const problems = listeners.flatMap((listener) => listener.state().problem ?? [])
+      return { port: first?.state().port, problem: problems.length === 0 ? undefined : problems.join(' ') }
+    },
+    allow(terms) {
+      for (const listener of listeners) listener.allow(terms)
+    },
+    close() {
+      for (const listener of listeners) listener.close()
+    },
+  }
+}
+
+/** Until routers are watched, none is there. */
+const watchRouterOf = (_options: TransportOptions, _name: string, _onRouter: unknown): { close(): void } => ({ close: () => undefined })
