@@ -29,7 +29,8 @@ export function claimState(claim: AddressClaimObject, pools: PoolBook): ClaimSta
   if (claim.status?.phase === 'Probing')
     return { word: 'Probing', message: 'a speaker asks the network whether the address is free', tone: 'dim' }
   const announced = find(claim, 'Announced')
-  if (announced?.status === 'True' || (announced === undefined && claim.status?.owner !== undefined))
+  const { owner, announcers = [] } = claim.status ?? {}
+  if (announced?.status === 'True' || (announced === undefined && (owner !== undefined || announcers.length > 0)))
     return { word: 'Announced', tone: 'good' }
   if (announced === undefined) return { word: 'NotAnnounced', message: 'no speaker has spoken of it yet', tone: 'warn' }
   return { word: announced.reason, message: announced.message, tone: 'bad' }

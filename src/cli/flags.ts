@@ -32,6 +32,15 @@ export const CLI_FLAGS = defineFlags({
     valueName: 'DURATION',
     description: 'How long to wait for the moves.',
   },
+  peer: { kind: 'string', default: '', valueName: 'NAME', description: 'Only messages of the session with this BgpPeer.' },
+  follow: {
+    kind: 'duration',
+    default: 0,
+    minMs: 0,
+    maxMs: 3_600_000,
+    valueName: 'DURATION',
+    description: 'Shows the messages that come, too, for so long.',
+  },
   filename: {
     kind: 'string',
     default: '',

@@ -12,6 +12,7 @@ import { explainTrouble } from './trouble.ts'
 import { type Command, readCommand } from './usage.ts'
 import type { Person, Verb } from './verb.ts'
 import { addresses } from './verbs/addresses.ts'
+import { bgp } from './verbs/bgp.ts'
 import { doctor } from './verbs/doctor.ts'
 import { explain } from './verbs/explain.ts'
 import { move } from './verbs/move.ts'
@@ -20,7 +21,7 @@ import { release } from './verbs/release.ts'
 import { status } from './verbs/status.ts'
 import { whatif } from './verbs/whatif.ts'
 
-const VERBS: readonly Verb[] = [status, pools, addresses, explain, whatif, move, release, doctor]
+const VERBS: readonly Verb[] = [status, pools, addresses, explain, whatif, move, release, bgp, doctor]
 
 const person: Person = {
   read: (path) => (path === '-' ? text(process.stdin) : readFile(path, 'utf8')),
@@ -34,6 +35,7 @@ const person: Person = {
     }
   },
   say: (text) => void process.stderr.write(`${text}\n`),
+  print: (text) => void process.stdout.write(`${text}\n`),
 }
 
 const wantsColour = ({ color }: CliValues): boolean =>

@@ -11,6 +11,8 @@ export interface Person {
   confirm(question: string): Promise<'yes' | 'no' | 'nobody'>
   /** Progress: one line on standard error. */
   say(text: string): void
+  /** A part of the answer that does not wait for the rest: lines on standard output. */
+  print(text: string): void
 }
 
 export interface VerbInput {

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { EVERYWHERE_FLAGS } from '../../src/cli/flags.ts'
 import { addresses } from '../../src/cli/verbs/addresses.ts'
+import { bgp } from '../../src/cli/verbs/bgp.ts'
 import { doctor } from '../../src/cli/verbs/doctor.ts'
 import { explain } from '../../src/cli/verbs/explain.ts'
 import { move } from '../../src/cli/verbs/move.ts'
@@ -17,7 +18,7 @@ import { fakeCluster, runVerb } from './support/fake-cluster.ts'
 const root = new URL('../../', import.meta.url)
 const path = (name: string): string => fileURLToPath(new URL(name, root))
 const manual = readFileSync(path('docs/cli.md'), 'utf8')
-const VERBS = [status, pools, addresses, explain, whatif, move, release, doctor]
+const VERBS = [status, pools, addresses, explain, whatif, move, release, bgp, doctor]
 
 t.test('every verb has its row, and every flag is named', async (t) => {
   const rows = [...manual.matchAll(/^\| `([a-z]+)[^|]*\|/gm)].map(([, name]) => name)

@@ -12,6 +12,7 @@ import {
 } from '../../api/names.ts'
 import {
   ADDRESS_CLAIMS,
+  BGP_PEERS,
   CONFIG_MAPS,
   CUSTOM_RESOURCE_DEFINITIONS,
   EIPS,
@@ -26,6 +27,7 @@ import {
   SERVICES,
   VALIDATING_WEBHOOKS,
 } from '../../kube/resources.ts'
+import { type BgpObjects, readBgpObjects } from '../bgp/facts.ts'
 import { type AccessQuestion, attempt, type ClusterReader, type Reading } from '../cluster-reader.ts'
 import { type Components, readComponents } from '../components.ts'
 import type { CliValues } from '../flags.ts'
@@ -53,6 +55,7 @@ export interface DoctorFacts {
   readonly state: Reading<LedgerState>
   readonly nodes: Reading<readonly NodeObject[]>
   readonly speakers: Speakers
+  readonly bgp: BgpObjects
   readonly settings: Reading<ConfigMapObject | undefined>
   readonly kubeProxy: Reading<ConfigMapObject | undefined>
   readonly nowMs: number
@@ -80,6 +83,7 @@ const questions = (namespace: string): readonly Omit<Right, 'allowed'>[] => [
   ofOurs(CONFIG_MAPS, namespace, SETTINGS_CONFIG_MAP, 'status, explain, whatif'),
   { question: { verb: 'list', resource: PODS, namespace }, purpose: 'status, explain, move, doctor' },
   { question: { verb: 'get', resource: PODS, subresource: 'proxy', namespace }, purpose: 'status, explain, move, doctor' },
+  { question: { verb: 'list', resource: BGP_PEERS }, purpose: 'bgp, doctor' },
   { question: { verb: 'list', resource: ENDPOINT_SLICES }, purpose: 'explain, move' },
   { question: { verb: 'patch', resource: ADDRESS_CLAIMS }, purpose: 'move' },
   { question: { verb: 'delete', resource: ADDRESS_CLAIMS }, purpose: 'release' },
@@ -87,7 +91,7 @@ const questions = (namespace: string): readonly Omit<Right, 'allowed'>[] => [
 
 export async function readDoctorFacts(cluster: ClusterReader, values: CliValues, nowMs: number): Promise<DoctorFacts> {
   const namespace = values['openelb-namespace']
-  const [version, rights, definitions, components, configurations, state, nodes, settings, kubeProxy, speakers] = await Promise.all([
+  const [version, rights, definitions, components, configurations, state, nodes, settings, kubeProxy, speakers, bgp] = await Promise.all([
     attempt(cluster.version()),
     Promise.all(questions(namespace).map(async (each) => ({ ...each, allowed: await attempt(cluster.allowed(each.question)) }))),
     Promise.all(KINDS.map(async ({ crdName }) => [crdName, await attempt(readDefinition(cluster, crdName))] as const)),
@@ -98,8 +102,9 @@ export async function readDoctorFacts(cluster: ClusterReader, values: CliValues,
     attempt(cluster.find<ConfigMapObject>(CONFIG_MAPS, { namespace, name: SETTINGS_CONFIG_MAP })),
     attempt(cluster.find<ConfigMapObject>(CONFIG_MAPS, KUBE_PROXY)),
     readSpeakers(cluster, namespace),
+    readBgpObjects(cluster),
   ])
-  const read = { namespace, version, rights, components, configurations, state, nodes, settings, kubeProxy, speakers, nowMs }
+  const read = { namespace, version, rights, components, configurations, state, nodes, settings, kubeProxy, speakers, bgp, nowMs }
   return { ...read, definitions: new Map(definitions) }
 }
 

@@ -2,23 +2,34 @@
 import type { AddressClaimObject } from '../../api/address-claim.ts'
 import { moveWishOf } from '../../api/claim-annotations.ts'
 import { formatAge, formatSpan } from '../age.ts'
+import type { Answer } from '../bgp/why.ts'
 import { someOf, timesText } from '../doctor/finding.ts'
 import type { Candidate } from '../speakers/candidates.ts'
 import { bestWitness } from '../speakers/membership-view.ts'
 import { isReport, type Speakers, type SpeakingNode, speaking } from '../speakers/speakers.ts'
 import { type Section, section } from './section.ts'
+import { toldSection } from './told.ts'
 
-/** What the speakers say; and the rule for the nodes, undefined where it cannot be followed. */
+/** What the speakers say; and the rule for the nodes, undefined where it cannot be followed, `none` without an address of layer 2. */
 export interface WireFacts {
   readonly speakers: Speakers
-  readonly candidates: ((claim: AddressClaimObject) => readonly Candidate[]) | undefined
+  /** By the address of each claim of BGP: what the nodes tell their peers of it. */
+  readonly told: ReadonlyMap<string, readonly Answer[]>
+  readonly candidates: ((claim: AddressClaimObject) => readonly Candidate[]) | 'none' | undefined
 }
 
 /** Sections about one claim. `most` former owners are named. Without `wire` only what the claim itself says. */
 export function wireSections(claim: AddressClaimObject, wire: WireFacts | undefined, nowMs: number, most: number): readonly Section[] {
   const seen = wire === undefined || claim.spec.protocol !== 'layer2' ? [] : onTheWire(claim, wire.speakers, nowMs)
-  const nodes = wire?.candidates === undefined || claim.spec.protocol !== 'layer2' ? [] : standing(claim, wire.candidates(claim))
-  return [...section('Announced', announcement(claim, nowMs, most)), ...section('On the wire', seen), ...section('Nodes', nodes)]
+  const rule = wire?.candidates
+  const nodes = typeof rule !== 'function' || claim.spec.protocol !== 'layer2' ? [] : standing(claim, rule(claim))
+  const answers = wire?.told.get(claim.spec.address)
+  return [
+    ...section('Announced', announcement(claim, nowMs, most)),
+    ...section('On the wire', seen),
+    ...section('Nodes', nodes),
+    ...(wire === undefined || answers === undefined ? [] : toldSection(answers, speaking(wire.speakers).length)),
+  ]
 }
 
 /** Sentences of the claim alone; the first names who answers. */
@@ -90,7 +101,9 @@ function standing({ status }: AddressClaimObject, candidates: readonly Candidate
 }
 
 /** Whom the speakers hear, by the word of one that hears most; nothing where there is nobody to ask. */
-export function memberSection({ speakers }: WireFacts): readonly Section[] {
+export function memberSection({ speakers, candidates }: WireFacts): readonly Section[] {
+  // Nobody owns an address of BGP, so it does not matter there who hears whom.
+  if (candidates === 'none') return []
   const witness = bestWitness(speakers)
   if (witness === undefined) {
     const isOff = speaking(speakers).length > 0

@@ -42,6 +42,9 @@ interface AddressLine {
 const portsOf = ({ spec }: AddressClaimObject): readonly string[] =>
   spec.holders.flatMap(({ ports }) => ports.map(({ protocol, port }) => `${protocol}/${port}`))
 
+/** RFC 3339 in UTC sorts as text. */
+const earliest = (announcers: readonly { readonly since: string }[]): string => announcers.map(({ since }) => since).toSorted()[0] ?? ''
+
 interface ToldLine {
   /** Undefined for a claim with the name of no address: it comes last. */
   readonly ip: Ip | undefined
@@ -60,7 +63,7 @@ function claimLine(claim: AddressClaimObject, pools: PoolBook): ToldLine {
     heldSince: claim.metadata.creationTimestamp,
     state: word,
     ports: portsOf(claim),
-    announcedSince: claim.status?.owner?.since ?? '',
+    announcedSince: claim.status?.owner?.since ?? earliest(claim.status?.announcers ?? []),
     says: message,
   }
   return { ip: claimIp(claim), line, tone }

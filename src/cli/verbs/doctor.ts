@@ -1,7 +1,9 @@
 /** `openelb doctor`: what is wrong, and what to do about it. */
 import type { AddressClaimObject } from '../../api/address-claim.ts'
+import { readBgpObjects } from '../bgp/facts.ts'
 import { attempt, type ClusterReader } from '../cluster-reader.ts'
 import { checkDefinitions, checkRights, checkVersion } from '../doctor/check-api.ts'
+import { auditSessions, bgpIsFine, checkBfd, checkBgpObjects, wantsBgp } from '../doctor/check-bgp.ts'
 import { checkLeader, checkWebhooks, checkWorkloads, looksStale } from '../doctor/check-components.ts'
 import { auditLedger } from '../doctor/check-ledger.ts'
 import { checkKubeProxy, checkSettings } from '../doctor/check-network.ts'
@@ -69,6 +71,19 @@ async function examineSpeakers(cluster: ClusterReader, facts: DoctorFacts): Prom
   ]
 }
 
+/** Nothing where nobody wants BGP. */
+async function examineBgp(cluster: ClusterReader, { namespace, speakers, bgp, state }: DoctorFacts): Promise<readonly Finding[]> {
+  const claims = state.ok ? state.value.claims : []
+  const found = checkBgpObjects(bgp, claims)
+  if (!wantsBgp(bgp, claims)) return found
+  const lasting = await seenTwice(cluster, auditSessions(bgp, speakers), async () => {
+    const [objects, seen] = await Promise.all([readBgpObjects(cluster), readSpeakers(cluster, namespace)])
+    return auditSessions(objects, seen)
+  })
+  const all = [...found, ...lasting, ...checkBfd(speakers)]
+  return all.length > 0 ? all : bgpIsFine(bgp, speakers)
+}
+
 async function lookAgain(cluster: ClusterReader, facts: DoctorFacts): Promise<DoctorFacts> {
   if (!looksStale(facts.components.lease, facts.nowMs)) return facts
   await cluster.wait(SECOND_LOOK_MS)
@@ -107,7 +122,11 @@ async function run({ words, values, cluster, nowMs }: VerbInput): Promise<Outcom
   const reachable = checkVersion(first)
   if (!first.version.ok && first.version.error.status === 0) return report(reachable)
   const facts = await lookAgain(cluster, first)
-  const [ledger, speakers] = await Promise.all([auditTwice(cluster, values, facts), examineSpeakers(cluster, facts)])
+  const [ledger, speakers, bgp] = await Promise.all([
+    auditTwice(cluster, values, facts),
+    examineSpeakers(cluster, facts),
+    examineBgp(cluster, facts),
+  ])
   const { state } = facts
   const rest = state.ok
     ? [...checkPools(state.value, facts.nodes), ...ledger, ...checkServices(state.value)]
@@ -122,6 +141,7 @@ async function run({ words, values, cluster, nowMs }: VerbInput): Promise<Outcom
     ...checkSettings(facts),
     ...checkKubeProxy(facts),
     ...speakers,
+    ...bgp,
     ...rest,
   ])
 }
@@ -132,8 +152,9 @@ export const doctor: Verb = {
   summary: 'looks for what is wrong, and says what to do about it',
   about: `Looks at the API server, the kinds, your rights, the processes, the leader, the webhooks' certificate, the settings, kube-proxy, the Eips,
 the ledger (claims without a Service, addresses without a claim, one address on two Services) and the Services that wait. It asks every
-speaker, through the API server, what it says of its node's kernel, whom it hears and what it answers for. Reads only.
-The code is 1 when there is a FAIL; a WARN is no failure. Contradictions, and what speakers do not hear,
+speaker, through the API server, what it says of its node's kernel, whom it hears, what it answers for and, where BGP is used, of its
+sessions. Reads only.
+The code is 1 when there is a FAIL; a WARN is no failure. Contradictions, what speakers do not hear, and sessions that are down
 count only when they are still so three seconds later.`,
   flags: ['output'],
   run,

@@ -3,7 +3,9 @@ import { formatIp, parseIp } from '../../addr/ip.ts'
 import type { AddressClaimObject } from '../../api/address-claim.ts'
 import type { ServiceObject } from '../../api/core-objects.ts'
 import { EVENTS } from '../../kube/resources.ts'
+import type { Protocol } from '../../policy/served-protocols.ts'
 import { nearest } from '../../runtime/nearest.ts'
+import { answersOf, askWhy } from '../bgp/why.ts'
 import { attempt, type ClusterReader, readingOr } from '../cluster-reader.ts'
 import { explainAddress } from '../explain/address.ts'
 import { explainPool } from '../explain/pool.ts'
@@ -83,21 +85,29 @@ async function ofService({ namespace, name }: ServiceName, { objects, paper, gap
 const eventsOf = ({ metadata }: ServiceObject, cluster: ClusterReader) =>
   attempt(cluster.list<EventObject>(EVENTS, metadata.namespace, `involvedObject.uid=${metadata.uid}`))
 
-/** Asks the speakers, where there is a claim of layer 2 to ask about. `missing`: what cannot be known, in sentences. */
+/** Asks the speakers, where there is a claim that they announce. `missing`: what cannot be known, in sentences. */
 async function readWire(claims: readonly AddressClaimObject[], objects: PaperObjects, { cluster, values }: VerbInput) {
-  const announced = claims.filter(({ spec }) => spec.protocol === 'layer2')
-  if (announced.length === 0) return { wire: undefined, missing: [] }
+  const of = (protocol: Protocol) => claims.filter(({ spec }) => spec.protocol === protocol)
+  const [owned, routed] = [of('layer2'), of('bgp')]
+  if (owned.length + routed.length === 0) return { wire: undefined, missing: [] }
   const [speakers, slices] = await Promise.all([
     readSpeakers(cluster, values['openelb-namespace']),
-    readSlicesFor(cluster, announced, objects.services),
+    readSlicesFor(cluster, owned, objects.services),
   ])
   const isKnown = speakers.trouble === undefined && slices?.ok !== false && objects.nodes.length > 0
-  const candidates = isKnown ? candidateRule({ ...objects, slices: slices?.value, speakers }) : undefined
+  const rule = isKnown ? candidateRule({ ...objects, slices: slices?.value, speakers }) : undefined
+  const told = new Map(
+    await Promise.all(
+      routed.map(
+        async ({ spec: { address } }) => [address, (await askWhy({ cluster, values }, speakers, address)).flatMap(answersOf)] as const,
+      ),
+    ),
+  )
   const missing = [
     ...(speakers.trouble === undefined ? [] : [`the speakers: ${shortTrouble(speakers.trouble)}`]),
     ...(slices?.ok === false ? [`EndpointSlices: ${shortTrouble(slices.error)}`] : []),
   ]
-  return { wire: { speakers, candidates }, missing }
+  return { wire: { speakers, candidates: owned.length === 0 ? ('none' as const) : rule, told }, missing }
 }
 
 async function ofAddress(text: string, { objects, paper, gaps, input }: Scene): Promise<Outcome> {

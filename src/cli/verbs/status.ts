@@ -2,6 +2,7 @@
 import { createPoolBook } from '../../allocator/pools.ts'
 import { holdersText } from '../../api/address-claim.ts'
 import { formatAge } from '../age.ts'
+import { PEER_COLUMNS, type PeerLine, peerCells, peerLines } from '../bgp/peer-line.ts'
 import { announcersOf, claimState } from '../claim-state.ts'
 import { type ComponentLine, componentCells, componentLines, readComponents } from '../components.ts'
 import { type LedgerState, namespaceOf, readLedgerState, readSettings } from '../ledger-state.ts'
@@ -51,6 +52,7 @@ interface StatusValue {
   readonly services: { readonly loadBalancers: number; readonly waiting: number }
   readonly addresses: AddressSummary
   readonly nodes: readonly NodeLine[]
+  readonly bgp: readonly PeerLine[]
   readonly waiting: readonly WaitingService[]
   readonly settings: { readonly adopt: string; readonly problem?: string }
 }
@@ -102,6 +104,11 @@ function blocksOf(value: StatusValue, { nobody, nowMs, wide }: { nobody: string;
     },
     {
       kind: 'table',
+      title: 'BGP',
+      table: { columns: PEER_COLUMNS, rows: value.bgp.map((line) => peerCells(wide ? line : { ...line, says: cut(line.says) })) },
+    },
+    {
+      kind: 'table',
       title: 'Addresses that want attention',
       table: tableOf(['ADDRESS', 'SERVICE', 'EIP', 'NODE', 'STATE', 'SAYS'], attention.map(attentionCells)),
     },
@@ -133,6 +140,7 @@ async function run({ words, values, cluster, nowMs }: VerbInput): Promise<Outcom
       state.claims.filter(({ spec }) => spec.protocol === 'layer2'),
       speakers,
     ),
+    bgp: peerLines(speakers),
     waiting,
     settings: { adopt: settings.adopt, ...(problem !== undefined && { problem }) },
   }
@@ -148,7 +156,7 @@ export const status: Verb = {
   synopsis: ['status [-n NAMESPACE] [-o wide|json|yaml]'],
   summary: 'components, pools, nodes, addresses that want attention, Services that wait and why',
   about: `Shows the installation on one page: whether allocator, webhook and speakers are there, who leads, when the certificate ends; the Eips;
-the nodes that answer by layer 2, who hears them and what is wrong with them; addresses that are held and not announced; Services that
+the nodes that answer by layer 2, who hears them and what is wrong with them; the routers of BGP; addresses that are held and not announced; Services that
 wait, with the reason (whole with -o wide). What you may not read is said to be unknown. The code is 0 whatever it shows: openelb doctor is
 for scripts.`,
   flags: ['output', 'no-headers', 'namespace', 'all-namespaces'],

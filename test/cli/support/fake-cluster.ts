@@ -7,6 +7,7 @@ import { readCommand } from '../../../src/cli/usage.ts'
 import type { Person, Verb } from '../../../src/cli/verb.ts'
 import { ApiError } from '../../../src/kube/api-error.ts'
 import { type Resource, resourceName } from '../../../src/kube/resources.ts'
+import { REPORT_PATH } from '../../../src/speaker/speaker-report.ts'
 
 export const NOW_MS = Date.parse('2026-11-21T00:01:00Z')
 
@@ -31,7 +32,7 @@ export interface FakeOptions {
   /** Called before every read, so that a test can change the objects between two looks. */
   readonly beforeRead?: (resource: string) => void
   readonly namespace?: string
-  /** What the Pods answer, by their names; one that is missing answers nothing. */
+  /** What the Pods answer: their reports by their names, other pages by `POD/path` with or without the query. One that is missing answers nothing. */
   readonly pages?: Readonly<Record<string, unknown>>
   /** Called after each annotation and each wait, so that a test can play the speakers. */
   readonly afterwards?: (cluster: FakeCluster, objects: readonly KubernetesObject[]) => void
@@ -99,13 +100,15 @@ export function fakeCluster(options: FakeOptions = {}): FakeCluster {
       const metadata = { ...object.metadata, ...fields.metadata, resourceVersion: String(Number(object.metadata.resourceVersion) + 1) }
       replaced.set(original, { ...object, ...fields, metadata })
     },
-    async podPage({ pod }) {
+    async podPage({ pod }, path) {
       if (forbidden.includes('pods/proxy'))
         throw new ApiError(`GET /x: 403 pods "${pod}" is forbidden: User "u" cannot get resource "pods/proxy"`, {
           status: 403,
           reason: 'Forbidden',
         })
-      const page = options.pages?.[pod]
+      const { pages = {} } = options
+      const found = path === REPORT_PATH ? pages[pod] : (pages[`${pod}${path}`] ?? pages[`${pod}${path.split('?')[0]}`])
+      const page: unknown = typeof found === 'function' ? found() : found
       if (page instanceof Error) throw page
       if (page === undefined)
         throw new ApiError('GET /x: 503 error trying to reach service: dial tcp: no route', { status: 503, reason: 'ServiceUnavailable' })
@@ -133,6 +136,7 @@ const NOBODY: Person = {
   },
   confirm: async () => 'nobody',
   say: () => undefined,
+  print: () => undefined,
 }
 
 /** Runs a command line as main.ts does, without a process. */

@@ -1,0 +1,87 @@
+/** BGP: what is missing, what cannot be followed, and which sessions are down. */
+import type { AddressClaimObject } from '../../api/address-claim.ts'
+import { type BgpObjects, nodesWithBgp, type Session, sessionsOf, sharedTroubles, unselected } from '../bgp/facts.ts'
+import type { Speakers } from '../speakers/speakers.ts'
+import { shortTrouble } from '../trouble.ts'
+import { counted, type Finding, fail, fine, someOf, warn } from './finding.ts'
+
+const CHECK = 'bgp'
+
+/** Whether anybody wants BGP: where nobody does, nothing is said of it. */
+export const wantsBgp = ({ conf, peers }: BgpObjects, claims: readonly AddressClaimObject[]): boolean =>
+  (conf.ok && conf.value !== undefined) || (peers.ok && peers.value.length > 0) || claims.some(({ spec }) => spec.protocol === 'bgp')
+
+/** What the objects alone show. */
+export function checkBgpObjects(objects: BgpObjects, claims: readonly AddressClaimObject[]): readonly Finding[] {
+  const { conf, peers } = objects
+  const unread = conf.ok ? (peers.ok ? undefined : peers.error) : conf.error
+  if (unread !== undefined)
+    return [warn(CHECK, `BgpConf and BgpPeers cannot be read: ${shortTrouble(unread)}`, 'docs/cli.md has the rights')]
+  if (!wantsBgp(objects, claims)) return []
+  const waiting = claims.filter(({ spec }) => spec.protocol === 'bgp').length
+  const addresses = `${waiting} ${waiting === 1 ? 'address of protocol bgp is' : 'addresses of protocol bgp are'} announced by nobody`
+  const [say, what] = waiting === 0 ? ([warn, 'no node speaks BGP'] as const) : ([fail, addresses] as const)
+  if (conf.ok && conf.value === undefined)
+    return [say(CHECK, `there is no BgpConf default, so ${what}`, `create one with spec.as, ${SHOWN}`)]
+  if (peers.ok && peers.value.length === 0) return [say(CHECK, `there is no BgpPeer, so ${what}`, `create one for each router, ${SHOWN}`)]
+  return []
+}
+
+const SHOWN = 'as docs/bgp.md shows'
+
+/**
+ * Sessions that are down, settings that are not followed, peers that no node speaks with. Each sentence stays the same while the trouble does:
+ * the caller looks twice, because a session that comes up looks like one that is down.
+ */
+export function auditSessions(objects: BgpObjects, speakers: Speakers): readonly Finding[] {
+  const nodes = nodesWithBgp(speakers)
+  const configured = objects.conf.ok && objects.conf.value !== undefined
+  return [
+    ...(configured ? downSessions(sessionsOf(nodes)) : []),
+    ...sharedTroubles(nodes).map(({ peer, nodes: at, code, message, cure }) =>
+      (SOFT.test(code) ? warn : fail)(CHECK, `${peer ?? 'BgpConf'} on ${someOf(at)}: ${message}`, cure),
+    ),
+    ...(configured ? unselected(objects, speakers, nodes) : []).map((name) =>
+      warn(CHECK, `${name}: no node speaks with it`, 'its spec.nodeSelector selects none: compare it with the labels of the nodes'),
+    ),
+  ]
+}
+
+/** The rest is followed without what they are about. */
+const SOFT = /^(ignored|policy-no-meaning|policy-not-honoured)$/
+
+function downSessions(sessions: readonly Session[]): readonly Finding[] {
+  const down = sessions.flatMap(({ node, peer: { name, state, adminDown, lastError } }) => {
+    if (state === 'Established' || adminDown) return []
+    const says = lastError?.message ?? 'there is no session yet'
+    return [{ node, name, says, cure: lastError?.cure ?? `openelb bgp peers ${node}` }]
+  })
+  return [...Map.groupBy(down, ({ name, says }) => `${name} ${says}`).values()].flatMap(([first, ...more]) =>
+    first === undefined
+      ? []
+      : [fail(CHECK, `${first.name} on ${someOf([first, ...more].map(({ node }) => node))}: ${first.says}`, first.cure)],
+  )
+}
+
+/** BFD that is down beside a session that is up: the session would not end as fast as it should. */
+export const checkBfd = (speakers: Speakers): readonly Finding[] =>
+  sessionsOf(nodesWithBgp(speakers)).flatMap(({ node, peer: { name, state, bfd } }) =>
+    bfd === undefined || bfd.state === 'Up' || state !== 'Established'
+      ? []
+      : [
+          warn(
+            CHECK,
+            `${name} on ${node}: BFD is ${bfd.state}${bfd.diagnostic === undefined ? '' : ` (${bfd.diagnostic})`}, and BGP is up`,
+            'switch BFD on at the router for this neighbour; UDP ports 3784 and 4784 must be open',
+          ),
+        ],
+  )
+
+/** That all is well, where it is. */
+export function bgpIsFine(objects: BgpObjects, speakers: Speakers): readonly Finding[] {
+  if (!objects.conf.ok || objects.conf.value === undefined) return []
+  const nodes = nodesWithBgp(speakers)
+  const up = sessionsOf(nodes).filter(({ peer }) => peer.state === 'Established')
+  const prefixes = up.reduce((sum, { peer }) => sum + peer.prefixes.announced, 0)
+  return nodes.length === 0 ? [] : [fine(CHECK, `${counted(up.length, 'session')} up, ${prefixes} prefixes told in all`)]
+}
