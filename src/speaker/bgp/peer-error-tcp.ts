@@ -29,6 +29,16 @@ export function connectionCause(cause: string, peer: PeerSettings, sight: ErrorS
     case 'ETIMEDOUT':
     case 'silence':
       return sight.wasConnected ? lostCause(cause, where) : silenceCause(where, peer, sight)
+    case 'uncalled':
+      return uncalledCause(where, peer, sight)
+    default:
+      return localCause(cause, where, peer) ?? lostCause(cause, where)
+  }
+}
+
+/** What is wrong on this node. */
+function localCause(cause: string, where: string, peer: PeerSettings): PeerCause | undefined {
+  switch (cause) {
     case 'EADDRNOTAVAIL':
       return {
         code: 'local-address',
@@ -54,10 +64,8 @@ export function connectionCause(cause: string, peer: PeerSettings, sight: ErrorS
         message: `No router was seen on ${where.replace('the router behind ', '')}.`,
         cure: 'Let the router send router advertisements on this link (FRR: `no ipv6 nd suppress-ra`).',
       }
-    case 'uncalled':
-      return uncalledCause(where, peer, sight)
     default:
-      return lostCause(cause, where)
+      return undefined
   }
 }
 
