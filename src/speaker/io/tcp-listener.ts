@@ -31,8 +31,8 @@ export interface ListenerOptions {
   readonly port: number | 'default'
   /** Empty: every address of both families. */
   readonly addresses: readonly Ip[]
-  /** An interface or a VRF; undefined: all. */
-  readonly device: string | undefined
+  /** VRFs in which is listened too: who calls there comes to nobody else. Other interfaces are heard anyway. */
+  readonly devices: readonly string[]
   /** The caller is the owner of the socket from here on, and must have listeners on it before it returns. */
   readonly onCall: (call: IncomingCall) => void
   /** For each such call: cheap work only. */
@@ -112,7 +112,7 @@ function complete(state: State): void {
   applyTerms(state)
   if (isOpen && !problems.has('listen')) {
     state.attempt = 0
-    if (options.device !== undefined) state.timer = options.clock.setTimer(DEVICE_CHECK_MS, () => look(state))
+    if (options.devices.length > 0) state.timer = options.clock.setTimer(DEVICE_CHECK_MS, () => look(state))
     return
   }
   state.attempt += 1
@@ -129,15 +129,13 @@ function look(state: State): void {
 
 /** False when somebody else has the port (or only root may have it): then nothing is open on it. Addresses that are not there are problems. */
 function openAll(state: State, port: number): boolean {
-  const { addresses } = state.options
   const failures: string[] = []
   const isFirst = state.port === undefined
-  for (const ip of addresses.length === 0 ? EVERY_ADDRESS : addresses) {
-    const key = formatIp(ip)
-    if (state.acceptors.has(key)) continue
-    const error = open(state, ip, port)
-    if (error === undefined || (addresses.length === 0 && error.code === 'EAFNOSUPPORT')) continue
-    failures.push(`${key}: ${error.message}`)
+  for (const door of doorsOf(state.options)) {
+    if (state.acceptors.has(door.key)) continue
+    const error = open(state, door, port)
+    if (error === undefined || isNoMatter(state.options, door, error)) continue
+    failures.push(`${door.key}: ${error.message}`)
     if (!isFirst || !['EADDRINUSE', 'EACCES'].includes(error.code)) continue
     closeAll(state)
     break
@@ -148,13 +146,32 @@ function openAll(state: State, port: number): boolean {
   return state.port !== undefined
 }
 
-function open(state: State, ip: Ip, port: number): SystemCallError | undefined {
-  const { libc, device, onCall, logger } = state.options
+interface Door {
+  readonly key: string
+  readonly ip: Ip
+  readonly device: string | undefined
+}
+
+/** Those of no device come first. */
+const doorsOf = ({ addresses, devices }: ListenerOptions): readonly Door[] =>
+  [undefined, ...devices].flatMap((device) =>
+    (addresses.length === 0 ? EVERY_ADDRESS : addresses).map((ip) => {
+      const text = formatIp(ip)
+      return { key: device === undefined ? text : `${text}%${device}`, ip, device }
+    }),
+  )
+
+/** A kernel without IPv6; and a device that is no VRF, so that the socket of all devices, which is open by now, hears what comes there. */
+const isNoMatter = ({ addresses }: ListenerOptions, { device }: Door, { code }: SystemCallError): boolean =>
+  (addresses.length === 0 && code === 'EAFNOSUPPORT') || (device !== undefined && code === 'EADDRINUSE')
+
+function open(state: State, { key, ip, device }: Door, port: number): SystemCallError | undefined {
+  const { libc, onCall, logger } = state.options
   try {
     const onFailure = (error: SystemCallError): void => logger.warn('BGP calls cannot be taken for a second', { error })
     const address = { ip, port, scope: undefined }
     const acceptor = openAcceptor({ libc, address, device, onCall, onRefused: (refused) => refuse(state, refused), onFailure })
-    state.acceptors.set(formatIp(ip), acceptor)
+    state.acceptors.set(key, acceptor)
     return undefined
   } catch (error) {
     if (error instanceof SystemCallError) return error
