@@ -82,29 +82,18 @@ function failedConnection(clock: Clock, error: unknown, events: ConnectionEvents
   }
 }
 
-/** A listener for all devices, and one for each VRF: calls within a VRF come to nobody else. */
 function listenOn(
   { libc, clock, logger, random, onListening }: TransportOptions,
   { port, addresses }: ListenSettings,
   devices: readonly string[],
   onCall: (call: IncomingCall) => void,
 ): BgpListener {
-  const wanted = port === 'none' ? [] : [undefined, ...devices]
-  const listeners = wanted.map((device) =>
-    openListener({ libc, clock, logger, random, port: port === 'none' ? 0 : port, addresses, device, onCall, onChange: onListening }),
-  )
+  const listener =
+    port === 'none' ? undefined : openListener({ libc, clock, logger, random, port, addresses, devices, onCall, onChange: onListening })
   return {
-    listening() {
-      const [first] = listeners
-      const problems = listeners.flatMap((listener) => listener.state().problem ?? [])
-      return { port: first?.state().port, problem: problems.length === 0 ? undefined : problems.join(' ') }
-    },
-    allow(terms) {
-      for (const listener of listeners) listener.allow(terms)
-    },
-    close() {
-      for (const listener of listeners) listener.close()
-    },
+    listening: () => listener?.state() ?? { port: undefined, problem: undefined },
+    allow: (terms) => listener?.allow(terms),
+    close: () => listener?.close(),
   }
 }
 
