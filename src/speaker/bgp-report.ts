@@ -102,7 +102,8 @@ export function routesPage(node: string, engine: Routed, from: number): RoutesPa
 /** `silent`: the sentence why an address that somebody holds makes no line here. */
 export function whyPage(node: string, engine: Routed, asked: string, silent: string | undefined): WhyPage {
   const verdicts = engine.why(asked)
-  const line = engine.lines().find(({ text, addresses }) => text === asked || addresses.includes(asked))
+  const prefix = verdicts[0]?.prefix ?? asked
+  const line = engine.lines().find(({ text, addresses }) => text === prefix || addresses.includes(asked))
   if (line === undefined) return { node, verdicts, ...(silent !== undefined && { silent }) }
   return { node, route: routeReport(line, verdicts), verdicts }
 }

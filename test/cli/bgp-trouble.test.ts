@@ -62,6 +62,9 @@ t.test('doctor: sessions that are down, settings that are not followed, ports th
       { peer: 'tor', code: 'no-secret-key', message: 'Secret openelb-bgp has no key tor', cure: 'add it' },
       { code: 'policy-not-honoured', message: 'policy-definitions[0]: no such action', cure: 'take it out' },
       { code: 'listen', message: 'port 179 is taken', cure: 'set spec.listenPort' },
+      { peer: 'frr', code: 'bad-setting', message: 'holdTime is "1", so the default is used', cure: 'write "3"' },
+      { peer: 'odd', code: 'bad-setting', message: 'localAddress is "x"', cure: 'write an address' },
+      { peer: 'calico', code: 'foreign-cni', message: 'another speaks to it', cure: 'remove the label' },
     ],
   })
   t.same(await examine(settings, { pages: both(told) }), [
@@ -69,6 +72,8 @@ t.test('doctor: sessions that are down, settings that are not followed, ports th
     'FAIL bgp tor on n1, n2: Secret openelb-bgp has no key tor -> add it',
     'WARN bgp BgpConf on n1, n2: policy-definitions[0]: no such action -> take it out',
     'FAIL bgp BgpConf on n1, n2: port 179 is taken -> set spec.listenPort',
+    'WARN bgp frr on n1, n2: holdTime is "1", so the default is used -> write "3"',
+    'FAIL bgp odd on n1, n2: localAddress is "x" -> write an address',
   ])
   const bfd = bgp({ peers: [peerReport('frr', { bfd: bfdReport({ state: 'Down', diagnostic: 'no answer' }) })] })
   t.match(await examine(settings, { pages: bgpPages({ n1: bfd, n2: bgp({ peers: [peerReport('frr')] }) }) }), [

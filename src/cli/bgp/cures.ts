@@ -7,6 +7,7 @@ export const CURES: Readonly<Record<string, string>> = {
   'no-next-hop': 'the node needs an address of that family, or the session the capability Extended Next Hop Encoding (RFC 8950)',
   'policy-rejected': 'the statement is in the ConfigMap that spec.policy of BgpConf default names',
   'attributes-too-long': 'give it fewer communities',
+  leaving: 'the speaker is shutting down; another one tells it, or this one when it is back',
   'no-peer': 'spec.nodeSelector of the BgpPeers selects other nodes; openelb bgp peers NODE says what is wrong with those that select it',
   unknown: 'kubectl -n openelb-system get pods -l component=speaker -o wide',
 }

@@ -1,6 +1,6 @@
 /** BGP: what is missing, what cannot be followed, and which sessions are down. */
 import type { AddressClaimObject } from '../../api/address-claim.ts'
-import { type BgpObjects, nodesWithBgp, type Session, sessionsOf, sharedTroubles, unselected } from '../bgp/facts.ts'
+import { type BgpObjects, type NodeBgp, nodesWithBgp, type Session, sessionsOf, sharedTroubles, unselected } from '../bgp/facts.ts'
 import type { Speakers } from '../speakers/speakers.ts'
 import { shortTrouble } from '../trouble.ts'
 import { counted, type Finding, fail, fine, someOf, warn } from './finding.ts'
@@ -38,17 +38,26 @@ export function auditSessions(objects: BgpObjects, speakers: Speakers): readonly
   const configured = objects.conf.ok && objects.conf.value !== undefined
   return [
     ...(configured ? downSessions(sessionsOf(nodes)) : []),
-    ...sharedTroubles(nodes).map(({ peer, nodes: at, code, message, cure }) =>
-      (SOFT.test(code) ? warn : fail)(CHECK, `${peer ?? 'BgpConf'} on ${someOf(at)}: ${message}`, cure),
-    ),
+    ...settingFindings(nodes),
     ...(configured ? unselected(objects, speakers, nodes) : []).map((name) =>
       warn(CHECK, `${name}: no node speaks with it`, 'its spec.nodeSelector selects none: compare it with the labels of the nodes'),
     ),
   ]
 }
 
-/** The rest is followed without what they are about. */
-const SOFT = /^(ignored|policy-no-meaning|policy-not-honoured)$/
+/** The rest is followed without what they are about, unless that leaves a peer out. */
+const SOFT: ReadonlySet<string> = new Set(['ignored', 'bad-setting', 'policy-not-honoured', 'policy-unreadable', 'policy-missing'])
+/** Meant so, or of no consequence; `openelb bgp peers` tells them. */
+const QUIET: ReadonlySet<string> = new Set(['foreign-cni', 'no-router-id', 'policy-no-meaning'])
+
+function settingFindings(nodes: readonly NodeBgp[]): readonly Finding[] {
+  const served = new Set(sessionsOf(nodes).map(({ peer }) => peer.name))
+  return sharedTroubles(nodes).flatMap(({ peer, nodes: at, code, message, cure }) => {
+    if (QUIET.has(code)) return []
+    const say = SOFT.has(code) && (peer === undefined || served.has(peer)) ? warn : fail
+    return [say(CHECK, `${peer ?? 'BgpConf'} on ${someOf(at)}: ${message}`, cure)]
+  })
+}
 
 function downSessions(sessions: readonly Session[]): readonly Finding[] {
   const down = sessions.flatMap(({ node, peer: { name, state, adminDown, lastError } }) => {

@@ -80,7 +80,7 @@ const SESSION: readonly BgpFamily[] = [
   ofPeer(
     'gauge',
     'openelb_bgp_hold_timer_slack_seconds',
-    'The least that was left of the hold time when a message of the peer came, within the last minute.',
+    'The least that was left of the hold time when a message of the peer came, in this session.',
     ({ holdSlackMs }) => (holdSlackMs === undefined ? undefined : holdSlackMs / 1000),
   ),
 ]

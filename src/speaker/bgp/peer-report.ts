@@ -48,7 +48,7 @@ export interface PeerReport {
   readonly bfd: BfdReport | undefined
   /** By what they said, since this process started; those that never came are left out. */
   readonly notifications?: readonly NotificationCount[]
-  /** The least that was left of the hold time when a message of the peer came, within the last minute; undefined: no session. */
+  /** The least that was left of the hold time when a message of the peer came, in this session; undefined: no session. */
   readonly holdSlackMs?: number | undefined
 }
 
