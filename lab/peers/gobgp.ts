@@ -55,7 +55,11 @@ function gobgpProgram(folder: string, namespace: string): RouterProgram {
     },
     routes: async (family) => parseGobgpRoutes(await ask('-j', 'global', 'rib', '-a', family === 'IPv4' ? 'ipv4' : 'ipv6')),
     session: async (neighbour) => sessionOf(ask, log, neighbour),
-    reset: async (neighbour) => void (await ask('neighbor', keyOf(neighbour), 'reset')),
+    // After its own `reset` it takes no session for 30 s.
+    async reset(neighbour) {
+      await ask('neighbor', keyOf(neighbour), 'disable')
+      await ask('neighbor', keyOf(neighbour), 'enable')
+    },
     log: () => endOf(log),
   }
 }

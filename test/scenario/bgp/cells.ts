@@ -36,7 +36,7 @@ export const ROUTER_AS = 65_000
 export const NODE_AS = 65_001
 export const PASSWORD = 'the-key-of-the-matrix'
 export const RESTART_SEC = 30
-export const HOLD_SEC = 9
+export const HOLD_SEC = 3
 /** The session with the node, in every router's own words. */
 export const NEIGHBOUR = 'node'
 
