@@ -1,6 +1,8 @@
+import { BGP_CONF_NAME } from '../../src/api/bgp-conf.ts'
 import { GROUP } from '../../src/api/group.ts'
 import {
   ADMISSION_NAME,
+  BGP_SECRET,
   CERTIFICATE_SECRET,
   COMPONENT,
   CONTROLLER_LEASE,
@@ -64,20 +66,23 @@ export const ALLOCATOR_RIGHTS: Rights = {
   own: [...leaseOf(CONTROLLER_LEASE), SETTINGS],
 }
 
-/** Reads what decides who announces, writes the status of claims. It never writes Services or Nodes. */
+/** Reads what decides who announces, writes the status of claims, of BgpConf and of BgpPeers. It never writes Services or Nodes. */
 export const SPEAKER_RIGHTS: Rights = {
   account: SPEAKER_NAME,
   component: COMPONENT.speaker,
   cluster: [
-    { group: GROUP, resources: ['addressclaims', 'eips'], verbs: READ },
-    { group: GROUP, resources: ['addressclaims/status'], verbs: ['patch'] },
+    { group: GROUP, resources: ['addressclaims', 'bgppeers', 'eips'], verbs: READ },
+    { group: GROUP, resources: ['bgpconfs'], verbs: READ, names: [BGP_CONF_NAME] },
+    { group: GROUP, resources: ['addressclaims/status', 'bgpconfs/status', 'bgppeers/status'], verbs: ['patch'] },
     { group: CORE, resources: ['services', 'nodes'], verbs: READ },
     { group: 'discovery.k8s.io', resources: ['endpointslices'], verbs: READ },
     EVENTS,
   ],
   own: [
     { group: CORE, resources: ['pods'], verbs: READ },
-    { group: CORE, resources: ['secrets'], verbs: READ, names: [MEMBERLIST_SECRET] },
+    { group: CORE, resources: ['secrets'], verbs: READ, names: [BGP_SECRET, MEMBERLIST_SECRET] },
+    // The ConfigMap with the policy is named by BgpConf, so its name is not known here.
+    { group: CORE, resources: ['configmaps'], verbs: READ },
   ],
 }
 

@@ -21,7 +21,7 @@ const LABELS = componentLabels(COMPONENT.speaker)
 export const SPEAKER_NODE_FLAGS = ['--optimize-for-size'] as const
 
 /**
- * Root without rights: NET_RAW opens packet sockets, and Kubernetes gives an added capability to user 0 only (a
+ * Root without rights: NET_RAW opens packet sockets, NET_BIND_SERVICE the port 179 of BGP, and Kubernetes gives an added capability to user 0 only (a
  * container of another user starts without it, for there are no ambient capabilities). All others are dropped,
  * nothing can be written, and no program but Node is in the image.
  */
@@ -30,7 +30,7 @@ const SECURITY = {
   runAsUser: 0,
   runAsGroup: 0,
   runAsNonRoot: false,
-  capabilities: { drop: ['ALL'], add: ['NET_RAW'] },
+  capabilities: { drop: ['ALL'], add: ['NET_BIND_SERVICE', 'NET_RAW'] },
 }
 
 /** One speaker per node, on the node's own network: it answers for addresses there. */

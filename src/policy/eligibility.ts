@@ -1,4 +1,4 @@
-/** Which nodes may own an address on the wire. One rule for the speaker that elects and for the CLI that explains. */
+/** Which nodes may own an address on the wire, and which may be the next hop of its route. One rule for the speaker that elects and for the CLI that explains. */
 import type { NodeObject, PodObject } from '../api/core-objects.ts'
 
 /** The label of Kubernetes by which an administrator takes a node out of external load balancing; its value does not matter. */
@@ -57,7 +57,7 @@ export interface NodeFacts {
 const isTrue = (conditions: readonly { readonly type: string; readonly status: string }[] | undefined, type: string): boolean =>
   conditions?.some((condition) => condition.type === type && condition.status === 'True') ?? false
 
-function byChoice({ node, selected, avoidCordoned }: NodeFacts): Ineligibility | undefined {
+function byChoice({ node, selected, avoidCordoned }: Pick<NodeFacts, 'node' | 'selected' | 'avoidCordoned'>): Ineligibility | undefined {
   if (node === undefined) return 'node-unknown'
   if (node.metadata.deletionTimestamp !== undefined) return 'node-deleting'
   if (node.metadata.labels?.[EXCLUDE_LABEL] !== undefined) return 'node-excluded'
@@ -66,7 +66,7 @@ function byChoice({ node, selected, avoidCordoned }: NodeFacts): Ineligibility |
   return selected ? undefined : 'node-not-selected'
 }
 
-function byNode({ node }: NodeFacts): Ineligibility | undefined {
+function byNode({ node }: Pick<NodeFacts, 'node'>): Ineligibility | undefined {
   if (!isTrue(node?.status?.conditions, 'Ready')) return 'node-not-ready'
   return isTrue(node?.status?.conditions, 'NetworkUnavailable') ? 'network-unavailable' : undefined
 }
@@ -87,6 +87,33 @@ function bySpeaker({ speakerPods, member }: NodeFacts): Ineligibility | undefine
  */
 export function nodeEligibility(facts: NodeFacts): Eligibility {
   const reason = byChoice(facts) ?? byNode(facts) ?? bySpeaker(facts) ?? (facts.endpoints === 'none-here' ? 'no-ready-endpoint' : undefined)
+  return reason === undefined ? { eligible: true } : { eligible: false, reason }
+}
+
+/**
+ * Whether the node stays: what it runs comes back on it. A speaker that ends there is only started again, and its node goes on forwarding.
+ */
+export const isStaying = (node: NodeObject | undefined): boolean =>
+  node !== undefined &&
+  node.metadata.deletionTimestamp === undefined &&
+  node.spec?.unschedulable !== true &&
+  node.spec?.taints?.some(({ key }) => key === OUT_OF_SERVICE_TAINT) !== true &&
+  isTrue(node.status?.conditions, 'Ready')
+
+/** What counts of a node whether it may be a next hop. */
+export type NextHopFacts = Pick<NodeFacts, 'node' | 'selected' | 'avoidCordoned' | 'endpoints'> & {
+  /** Its speaker says that it is shutting down. */
+  readonly leaving: boolean
+}
+
+/**
+ * Says whether a node may be the next hop of an address that is announced by BGP. Traffic is taken by the node's kernel and kube-proxy, so
+ * it does not matter whether its speaker runs; a speaker that shuts down counts only where the node is cordoned, for then it is drained.
+ */
+export function nextHopEligibility(facts: NextHopFacts): Eligibility {
+  const isDrained = facts.leaving && facts.node?.spec?.unschedulable === true
+  const reason =
+    byChoice(facts) ?? byNode(facts) ?? (isDrained ? 'speaker-leaving' : facts.endpoints === 'none-here' ? 'no-ready-endpoint' : undefined)
   return reason === undefined ? { eligible: true } : { eligible: false, reason }
 }
 

@@ -1,5 +1,5 @@
 /** The protocols by which an address can be announced, and which of them the speakers speak. */
-export const PROTOCOLS = { layer2: 'served', bgp: 'not-served', vip: 'not-served' } as const
+export const PROTOCOLS = { layer2: 'served', bgp: 'served', vip: 'not-served' } as const
 
 export type Protocol = keyof typeof PROTOCOLS
 /** The protocols that need an announcer: adding `served` above makes the compiler ask for its line in announcers.ts. */

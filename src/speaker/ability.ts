@@ -39,7 +39,7 @@ export function abilityFor(
   layer2: boolean,
   { subnetCheck = true, nodeAddress }: InterfaceRules = {},
 ): Result<Ability, Inability> {
-  if (!isServed(claim.protocol)) return err('protocol-not-served')
+  if (claim.protocol !== 'layer2') return err(isServed(claim.protocol) ? 'other-protocol' : 'protocol-not-served')
   const ip = parseIp(claim.address)
   if (!ip.ok) return err('bad-claim')
   if (!layer2) return err('layer2-off')

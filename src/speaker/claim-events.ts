@@ -2,10 +2,12 @@ import type { AddressClaimObject, Holder } from '../api/address-claim.ts'
 import type { EventRecorder } from '../kube/events.ts'
 import { apiVersionOf, EIPS } from '../kube/resources.ts'
 
-/** The Events of one node's addresses: one per change, by the owner alone; the original writes one per speaker. */
+/** The Events of addresses: one per change, by the owner or by one speaker for all; the original writes one per speaker. */
 export interface ClaimEvents {
-  /** This node is recorded as the owner. */
-  taken(claim: AddressClaimObject): void
+  /** The address is announced, with these nodes as next hops: by layer 2 this one alone. */
+  taken(claim: AddressClaimObject, nodes?: readonly string[]): void
+  /** Nobody announces it, and why. */
+  unannounced(claim: AddressClaimObject, message: string): void
   /** The claim of an address of this node is gone. */
   withdrawn(claim: AddressClaimObject): void
 }
@@ -20,8 +22,11 @@ interface Options {
 export function createClaimEvents({ self, recorder, eipUid }: Options): ClaimEvents {
   const eips = new Set<string>()
   return {
-    taken({ spec }) {
-      const event = { type: 'Normal', reason: 'SetBalancer', message: `success to add nexthops [${self}]` } as const
+    unannounced({ spec }, message) {
+      for (const holder of spec.holders) recorder.record(serviceOf(holder), { type: 'Warning', reason: 'SetBalancer', message })
+    },
+    taken({ spec }, nodes = [self]) {
+      const event = { type: 'Normal', reason: 'SetBalancer', message: `success to add nexthops [${nodes.join(' ')}]` } as const
       for (const holder of spec.holders) recorder.record(serviceOf(holder), event)
       const uid = eips.has(spec.eip) ? undefined : eipUid(spec.eip)
       if (uid === undefined) return

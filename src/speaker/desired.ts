@@ -133,10 +133,20 @@ const slownessOf = (claim: AddressClaimObject): number =>
 export const needsProbe = (claim: AddressClaimObject): boolean =>
   claim.spec.probe === true && claim.spec.protocol === 'layer2' && claim.status?.phase !== 'Active' && recordOf(claim) === undefined
 
-function ownAbility({ spec }: AddressClaimObject, facts: SpeakerFacts): Result<Ability, Inability> {
+function ownAbility(claim: AddressClaimObject, facts: SpeakerFacts): Result<Ability, Inability> {
   const { subnetCheck, nodeAddress } = facts
-  const ability = abilityFor(spec, facts.host, facts.layer2, { subnetCheck, nodeAddress })
+  const ability = abilityFor(specHere(claim, facts), facts.host, facts.layer2, { subnetCheck, nodeAddress })
   return ability.ok && facts.isBroken(ability.value.interface.index) ? { ok: false, error: 'no-raw-socket' } : ability
+}
+
+/**
+ * What the claim means to this node. An owner whose Eip has become one of BGP answers on, where it did, until a session announces the
+ * address: it is not let go of before somebody else has it.
+ */
+function specHere({ spec, status }: AddressClaimObject, { self }: SpeakerFacts): AddressClaimObject['spec'] {
+  const owner = status?.owner
+  const isWaiting = spec.protocol === 'bgp' && owner?.node === self && (status?.announcers ?? []).length === 0
+  return isWaiting ? { ...spec, protocol: 'layer2', interface: owner.interface } : spec
 }
 
 function wishFor(claim: AddressClaimObject, { rebalance, self }: SpeakerFacts): Contest['moveTo'] {

@@ -3,6 +3,7 @@ import type { EndpointSliceObject, NodeObject, PodObject, ServiceObject } from '
 import { type Eligibility, nodeEligibility, type SpeakerSigns } from '../policy/eligibility.ts'
 import { ANY_NODE, type NodeChoice, type NodeStanding, nodeStanding } from '../policy/node-choice.ts'
 import type { MembershipFacts } from './membership/facts.ts'
+import { NO_WISHES, type RouteWishes, serviceWishes } from './routes/wishes.ts'
 
 /** What every speaker sees of the cluster. All of them must build the same from the same objects: the election depends on it. */
 export interface ClusterFacts {
@@ -26,6 +27,8 @@ export interface ClusterFacts {
 /** What is kept of a Service. */
 export interface ServiceFacts {
   readonly trafficPolicy: 'Cluster' | 'Local'
+  /** What its annotations say of its routes; absent where none does. */
+  readonly wishes?: RouteWishes
 }
 
 /** What is kept of an EndpointSlice: whose it is, and the nodes of its endpoints. */
@@ -40,9 +43,13 @@ const SERVICE_NAME_LABEL = 'kubernetes.io/service-name'
 const CLUSTER: ServiceFacts = { trafficPolicy: 'Cluster' }
 const LOCAL: ServiceFacts = { trafficPolicy: 'Local' }
 
-/** One of two objects, so that very many Services of no interest cost next to nothing. */
-export const serviceFacts = ({ spec }: Pick<ServiceObject, 'spec'>): ServiceFacts =>
-  spec.type === 'LoadBalancer' && spec.externalTrafficPolicy === 'Local' ? LOCAL : CLUSTER
+/** One of two objects, but for the few that have annotations of BGP, so that very many Services of no interest cost next to nothing. */
+export function serviceFacts({ metadata, spec }: Pick<ServiceObject, 'spec'> & Partial<Pick<ServiceObject, 'metadata'>>): ServiceFacts {
+  if (spec.type !== 'LoadBalancer') return CLUSTER
+  const plain = spec.externalTrafficPolicy === 'Local' ? LOCAL : CLUSTER
+  const wishes = serviceWishes(metadata?.annotations)
+  return wishes === NO_WISHES ? plain : { ...plain, wishes }
+}
 
 /** Absent conditions count as ready, and serving is what ready is when it is absent (EndpointConditions of discovery.k8s.io/v1). */
 export function sliceFacts(slice: EndpointSliceObject): SliceFacts {
@@ -57,17 +64,25 @@ export function sliceFacts(slice: EndpointSliceObject): SliceFacts {
 
 /**
  * The nodes to which a Service's traffic may go by policy Local: those with a ready endpoint. When no endpoint is ready anywhere, those
- * with one that is still serving while it terminates, as kube-proxy does: the address need not move for the length of a roll-out.
+ * with one that is still serving while it terminates, as kube-proxy does: the address need not move for the length of a roll-out. A set
+ * that is equal to the one `before` is that one.
  */
-export function endpointNodesOf(slices: Iterable<SliceFacts>): ReadonlyMap<string, ReadonlySet<string>> {
+export function endpointNodesOf(
+  slices: Iterable<SliceFacts>,
+  before: ReadonlyMap<string, ReadonlySet<string>> = new Map(),
+): ReadonlyMap<string, ReadonlySet<string>> {
   const byService = Map.groupBy(slices, ({ service }) => service)
   return new Map(
     [...byService].map(([service, own]) => {
       const ready = new Set(own.flatMap((slice) => slice.ready))
-      return [service, ready.size > 0 ? ready : new Set(own.flatMap((slice) => slice.serving))]
+      const nodes = ready.size > 0 ? ready : new Set(own.flatMap((slice) => slice.serving))
+      const known = before.get(service)
+      return [service, known !== undefined && isSameSet(known, nodes) ? known : nodes]
     }),
   )
 }
+
+const isSameSet = <T>(a: ReadonlySet<T>, b: ReadonlySet<T>): boolean => a.size === b.size && a.isSubsetOf(b)
 
 const serviceKey = ({ namespace, name }: Pick<Holder, 'namespace' | 'name'>): string => `${namespace}/${name}`
 

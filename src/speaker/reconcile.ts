@@ -154,7 +154,14 @@ function lookAtAll(parts: Parts): number | undefined {
     parts.state.moveHere = parts.rebalancing.next(cluster.claims.values(), clusterNow(parts), options.clock.nowMs())
     parts.timer.by(REBALANCE_LOOK_MS)
   }
-  return ownerships.lookAtAll(cluster.claims.values(), factsNow(parts))
+  return ownerships.lookAtAll(claimsOfLayer2(parts), factsNow(parts))
+}
+
+/** Claims of BGP have no owner, but for those that are changing over: nobody looks at the others here, however many there are. */
+function* claimsOfLayer2({ options, knowledge }: Parts): Generator<AddressClaimObject> {
+  for (const claim of options.cluster.claims.values())
+    if (claim.spec.protocol !== 'bgp' || claim.status?.owner !== undefined || knowledge.words.own(claim.metadata.name) !== undefined)
+      yield claim
 }
 
 function lookAt(parts: Parts, names: readonly string[]): void {

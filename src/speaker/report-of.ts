@@ -1,4 +1,5 @@
 import { formatMac } from '../addr/mac.ts'
+import type { BgpReport } from './bgp-report.ts'
 import type { AddressKey } from './layer2/address-key.ts'
 import type { AddressCounter } from './layer2/counters.ts'
 import type { Observation } from './layer2/observation.ts'
@@ -31,6 +32,7 @@ export interface ReportFacts {
   /** Undefined while layer 2 is off. */
   readonly wire: ReportedWire | undefined
   readonly preflight: readonly Finding[]
+  readonly bgp?: BgpReport | undefined
   /** Milliseconds of monotonicMs() and milliseconds since 1970, read together: what was observed at a time of the one is told by the other. */
   readonly nowMs: number
   readonly wallMs: number
@@ -38,7 +40,7 @@ export interface ReportFacts {
 
 /** What the speaker tells people. */
 export function speakerReport(facts: ReportFacts): SpeakerReport {
-  const { self, version, membership, lines, wire, preflight } = facts
+  const { self, version, membership, lines, wire, preflight, bgp } = facts
   const slots = new Map(wire?.slots() ?? [])
   const texts = createTexts(facts)
   return {
@@ -47,6 +49,7 @@ export function speakerReport(facts: ReportFacts): SpeakerReport {
     membership: membership === undefined ? undefined : membershipReport(membership, facts.nowMs),
     addresses: lines.map((line) => addressReport(line, slots.get(line.text), wire, texts)),
     preflight,
+    ...(bgp !== undefined && { bgp }),
   }
 }
 

@@ -34,6 +34,8 @@ export function reportOf(
 ): Report | undefined {
   if (ownership.kind !== 'silent') return undefined
   const { reason } = ownership
+  // Whoever announces by BGP says so.
+  if (reason === 'other-protocol') return undefined
   if (reason === 'protocol-not-served') {
     const message = `protocol ${claim.spec.protocol}: ${explainSilence(reason)}; the address is held and will be announced when it is`
     return { type: 'ProtocolNotServed', status: 'True', reason: conditionReason(reason), message }
@@ -74,7 +76,8 @@ const stepOf = ({ membership }: ClusterFacts): number => PATIENCE_STEP_MS[member
 
 /** Whether nobody owns the address and no condition says why yet: time alone may make it worth a report. */
 export function isUnreported(claim: AddressClaimObject, ownership: Ownership): boolean {
-  const isOpen = ownership.kind === 'silent' && !['protocol-not-served', 'leaving', 'owned-elsewhere'].includes(ownership.reason)
+  const isOpen =
+    ownership.kind === 'silent' && !['protocol-not-served', 'other-protocol', 'leaving', 'owned-elsewhere'].includes(ownership.reason)
   const isSaid = claim.status?.conditions?.some(({ type, status }) => type === 'Announced' && status === 'False') ?? false
   return isOpen && claim.status?.owner === undefined && !isSaid
 }

@@ -3,6 +3,7 @@ import { explainIneligibility, type Ineligibility } from '../policy/eligibility.
 /** Why this node cannot put an address on its wire, whatever the others do. */
 export type Inability =
   | 'protocol-not-served'
+  | 'other-protocol'
   | 'layer2-off'
   | 'bad-claim'
   | 'bad-interface'
@@ -34,7 +35,8 @@ export type Silence =
 export type Departure = Ineligibility | Inability | 'released' | 'moved' | 'rebalanced'
 
 const SENTENCES: Readonly<Record<Exclude<Silence | Departure, Ineligibility>, string>> = {
-  'protocol-not-served': 'this version announces by layer2 only; bgp and vip are not served yet',
+  'protocol-not-served': 'this version announces by layer2 and bgp; vip is not served yet',
+  'other-protocol': 'the address is announced by BGP, so nobody owns it',
   'layer2-off': 'the speaker runs without --enable-layer2',
   'bad-claim': 'the address or the interface of the claim cannot be read',
   'bad-interface': 'the interface of the claim is neither a name, nor a pattern such as eth*, nor can_reach:<address>',

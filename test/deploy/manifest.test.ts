@@ -182,7 +182,7 @@ t.test('Pod Security: restricted for all but the speaker, and one capability for
       t.match(securityContext, { allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ['ALL'] } }, where)
       t.notOk(securityContext?.['privileged'], where)
       const added = (securityContext?.['capabilities'] as { add?: string[] } | undefined)?.add ?? []
-      t.same(added, kind === 'DaemonSet' ? ['NET_RAW'] : [], where)
+      t.same(added, kind === 'DaemonSet' ? ['NET_BIND_SERVICE', 'NET_RAW'] : [], where)
     }
     t.equal(pod.hostNetwork === true, kind === 'DaemonSet', where)
     if (kind === 'DaemonSet') continue

@@ -168,7 +168,7 @@ const table: readonly {
     host: hostFacts([ETH0, link(9, 'kube-ipvs0', [], ['10.251.0.240'], { noArp: true })]),
     want: 'eth0',
   },
-  { name: 'bgp', claim: { protocol: 'bgp' }, want: 'protocol-not-served' },
+  { name: 'bgp', claim: { protocol: 'bgp' }, want: 'other-protocol' },
   { name: 'vip', claim: { protocol: 'vip' }, want: 'protocol-not-served' },
   { name: 'layer 2 off', layer2: false, want: 'layer2-off' },
   { name: 'no address', address: 'x', want: 'bad-claim' },

@@ -2,6 +2,7 @@ import t from 'tap'
 import { MOVE } from '../../src/api/claim-annotations.ts'
 import { ANY_NODE } from '../../src/policy/node-choice.ts'
 import { projectClaim, projectEip, projectNode, projectPod } from '../../src/speaker/projection.ts'
+import { PLAIN_EIP } from '../../src/speaker/routes/wishes.ts'
 
 const metadata = { name: 'x', uid: 'u', resourceVersion: '7', creationTimestamp: '2026-01-01T00:00:00Z' }
 const big = { managedFields: [{ manager: 'kubelet' }], finalizers: ['a'] }
@@ -82,7 +83,7 @@ t.test('an Eip keeps its choice of nodes, and a count of its addresses changes n
     status: { usage },
   })
   const kept = projectEip(raw({ address: '192.0.2.0/24', nodeSelectors }, 1))
-  t.same(kept, { metadata: { name: 'x', uid: 'u' }, nodeChoice: { nodeSelectors, preferredNodes: [] } })
+  t.same(kept, { metadata: { name: 'x', uid: 'u' }, nodeChoice: { nodeSelectors, preferredNodes: [] }, routes: PLAIN_EIP })
   t.same(projectEip(raw({ address: '192.0.2.0/24', nodeSelectors }, 2)), kept)
   t.equal(projectEip(raw({ address: '192.0.2.0/24' }, 1)).nodeChoice, ANY_NODE)
   t.equal(projectEip(raw(undefined, 1)).nodeChoice, ANY_NODE, 'an Eip of OpenELB without a spec')

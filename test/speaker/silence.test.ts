@@ -27,6 +27,7 @@ const ALL: Readonly<Record<Silence, true>> = {
   'speaker-not-ready': true,
   'no-ready-endpoint': true,
   'protocol-not-served': true,
+  'other-protocol': true,
   'layer2-off': true,
   'bad-claim': true,
   'bad-interface': true,

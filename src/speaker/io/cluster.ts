@@ -10,9 +10,10 @@ import type { Check } from '../../runtime/health.ts'
 import type { Logger } from '../../runtime/logger.ts'
 import type { Metrics } from '../../runtime/metrics.ts'
 import { nodeAddressOf } from '../ability.ts'
-import { type ClusterFacts, endpointNodesOf, serviceFacts, sliceFacts } from '../facts.ts'
+import { type ClusterFacts, endpointNodesOf, type ServiceFacts, serviceFacts, sliceFacts } from '../facts.ts'
 import { parseNodeAddress } from '../layer2/interface-spec.ts'
 import { projectClaim, projectEip, projectNode, projectPod } from '../projection.ts'
+import type { EipRoutes } from '../routes/wishes.ts'
 
 /** The speaker's view of the API server: what it watches, as facts. */
 export interface ClusterWatch {
@@ -20,6 +21,10 @@ export interface ClusterWatch {
   /** The uid of an Eip, for Events about it. */
   eipUid(name: string): string | undefined
   facts(): ClusterFacts
+  /** What a Service says of its routes beside its policy, by `namespace/name`. */
+  service(key: string): ServiceFacts | undefined
+  /** What an Eip asks for its routes, by its name. */
+  eipRoutes(name: string): EipRoutes | undefined
   readonly checks: () => readonly Check[]
   start(): void
   whenSynced(signal: AbortSignal): Promise<void>
@@ -51,6 +56,8 @@ export function watchCluster(options: Options): ClusterWatch {
     claims,
     eipUid: (name) => eips.get(name)?.metadata.uid,
     facts,
+    service: services.get,
+    eipRoutes: (name) => eips.get(name)?.routes,
     checks: () => always.map((informer) => ({ name: `informer-${informer.name}`, ok: informer.synced, detail: 'not read yet' })),
     start() {
       for (const informer of always) informer.start()
@@ -82,7 +89,7 @@ function deriveFacts(
   const nodeNames = remembered((before?: readonly string[]) => sameNames(before, [...nodesByName.get().keys()]))
   const podsByNode = remembered(() => Map.groupBy(pods.values(), (pod) => pod.spec?.nodeName ?? ''))
   const nodeChoices = remembered(() => new Map([...eips.values()].map(({ metadata, nodeChoice }) => [metadata.name, nodeChoice])))
-  const endpoints = remembered(() => endpointNodesOf(slices.values()))
+  const endpoints = remembered((before?: ReadonlyMap<string, ReadonlySet<string>>) => endpointNodesOf(slices.values(), before))
   let asked = false
   const endpointNodes = (service: string): ReadonlySet<string> | undefined => {
     if (!asked) {

@@ -1,9 +1,10 @@
 import type { ApiClient } from '../../kube/client.ts'
-import { createInformer, type RawObject } from '../../kube/informer.ts'
+import type { RawObject } from '../../kube/informer.ts'
 import { SECRETS } from '../../kube/resources.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import type { Logger } from '../../runtime/logger.ts'
 import type { Metrics } from '../../runtime/metrics.ts'
+import { followNamed } from './named-object.ts'
 
 /** What a Secret says, as bytes. */
 export interface SecretKeys {
@@ -34,24 +35,26 @@ interface Options {
 }
 
 /** Creates it; nothing is asked before whenRead(). */
-export function followKeySecret({ name, namespace, ...base }: Options): KeySecret {
-  const informer = createInformer({ ...base, resource: SECRETS, namespace, fieldSelector: `metadata.name=${name}`, project })
+export function followKeySecret(options: Options): KeySecret {
+  const secret = followNamed({ ...options, resource: SECRETS, project: keysOf })
   return {
-    name,
-    async whenRead(limitMs) {
-      informer.start()
-      await informer.whenSynced(AbortSignal.timeout(limitMs)).catch(() => undefined)
-    },
-    read: () => (informer.synced ? (informer.get(`${namespace}/${name}`)?.keys ?? NO_KEYS) : undefined),
-    onChange: (listener) => void informer.subscribe(listener),
-    close: informer.close,
+    name: options.name,
+    whenRead: secret.whenRead,
+    read: () => (secret.synced ? (secret.get() ?? NO_KEYS) : undefined),
+    onChange: secret.onChange,
+    close: secret.close,
   }
 }
 
 const NO_KEYS: SecretKeys = { key: undefined, previous: undefined }
 
-function project(raw: RawObject): { readonly metadata: RawObject['metadata']; readonly keys: SecretKeys } {
-  const { data = {} } = raw as unknown as { readonly data?: Readonly<Record<string, string>> }
-  const bytes = (name: string) => (data[name] === undefined ? undefined : Buffer.from(data[name], 'base64'))
-  return { metadata: raw.metadata, keys: { key: bytes('key'), previous: bytes('previous') } }
+function keysOf(raw: RawObject): SecretKeys {
+  const data = secretValues(raw)
+  return { key: data.get('key'), previous: data.get('previous') }
+}
+
+/** The values of a Secret, decoded. */
+export function secretValues(raw: RawObject): ReadonlyMap<string, Uint8Array> {
+  const { data = {} } = raw as unknown as { readonly data?: Readonly<Record<string, string>> | null }
+  return new Map(Object.entries(data ?? {}).map(([name, value]) => [name, Buffer.from(value, 'base64')]))
 }

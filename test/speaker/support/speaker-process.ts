@@ -13,12 +13,12 @@ interface LogLine {
 }
 
 export interface SpeakerProcess extends LineProcess<LogLine> {
-  page(path: '/readyz' | '/healthz' | '/metrics' | '/report'): Promise<{ readonly status: number; readonly text: string }>
+  page(path: `/${string}`): Promise<{ readonly status: number; readonly text: string }>
   said(message: string, timeoutMs?: number): Promise<LogLine>
 }
 
-/** Root with NET_RAW and no other capability, as in the Pod. */
-const RIGHTS = ['setpriv', '--bounding-set=-all,+net_raw', '--inh-caps=-all', '--no-new-privs']
+/** Root with these two capabilities and no other, as in the Pod. */
+const RIGHTS = ['setpriv', '--bounding-set=-all,+net_raw,+net_bind_service', '--inh-caps=-all', '--no-new-privs']
 
 /** The key of the speakers of a test; each lab's network is its own. */
 export const MEMBERSHIP_KEY = 'a key that is no default, for the speakers of a test'

@@ -1,0 +1,104 @@
+/** What a node writes of its BGP on BgpConf and BgpPeers, in the shape of OpenELB: counters are text, and what is zero is left out. */
+import { formatIp } from '../addr/ip.ts'
+import type { BgpConfStatus } from '../api/bgp-conf.ts'
+import type { BgpPeerStatus } from '../api/bgp-peer-status.ts'
+import type { MessageCounts, PeerReport } from './bgp/peer-report.ts'
+import type { BgpProblem, ResolvedBgp } from './bgp/resolve-facts.ts'
+import type { PeerSettings } from './bgp/settings.ts'
+
+export type NodePeerStatus = NonNullable<BgpPeerStatus['nodesPeerStatus']>[string]
+export type NodeConfStatus = NonNullable<BgpConfStatus['nodesConfStatus']>[string]
+
+/** What is known of one BgpPeer on this node; a peer whose settings cannot be followed has a problem and nothing else. */
+export interface PeerStanding {
+  readonly report: PeerReport | undefined
+  readonly settings: PeerSettings | undefined
+  readonly problem: BgpProblem | undefined
+}
+
+const time = (ms: number): string => `${new Date(ms).toISOString().slice(0, -5)}Z`
+const seconds = (ms: number): string => String(Math.round(ms / 1000))
+
+/** The entry of this node in a BgpPeer's status. Never a password. */
+export function peerStatus({ report, settings, problem }: PeerStanding): NodePeerStatus {
+  if (report === undefined) {
+    return { peerState: { sessionState: 'IDLE' }, ...(problem !== undefined && { lastError: problemError(problem) }) }
+  }
+  return {
+    peerState: peerState(report),
+    timersState: timersState(report, settings),
+    ...lastError(report, problem),
+    ...(report.negotiated.length > 0 && { capabilities: report.negotiated.slice(0, 64) }),
+    prefixes: { ...report.prefixes },
+    ...(report.bfd !== undefined && { bfd: { state: report.bfd.state, detectionTime: Math.round(report.bfd.detectionMs) } }),
+  }
+}
+
+const problemError = ({ code, message, cure }: BgpProblem) => ({ code, message, cure })
+
+function lastError({ lastError: error }: PeerReport, problem: BgpProblem | undefined): Pick<NodePeerStatus, 'lastError'> {
+  if (error !== undefined) return { lastError: { code: error.code, message: error.message, cure: error.cure, at: time(error.atMs) } }
+  return problem === undefined ? {} : { lastError: problemError(problem) }
+}
+
+function peerState(report: PeerReport): NonNullable<NodePeerStatus['peerState']> {
+  const { address, interface: on, peerAs, localAs, peerRouterId, state, adminDown, flaps, received, sent } = report
+  return {
+    neighborAddress: address ?? on ?? '',
+    ...(peerAs !== undefined && { peerAs, peerType: peerAs === localAs ? 0 : 1 }),
+    localAs,
+    sessionState: state.toUpperCase(),
+    ...(adminDown && { adminState: 'DOWN' }),
+    ...(peerRouterId !== undefined && { routerId: peerRouterId }),
+    ...(flaps > 0 && { flops: flaps }),
+    messages: { received: counts(received), sent: counts(sent) },
+    queues: {},
+  }
+}
+
+function counts(messages: MessageCounts): Record<string, string> {
+  const { open, update, notification, keepalive, refresh, withdrawUpdate, withdrawPrefix, discarded } = messages
+  const total = open + update + notification + keepalive + refresh
+  const all = { open, update, notification, keepalive, refresh, discarded, total, withdrawUpdate, withdrawPrefix }
+  return Object.fromEntries(Object.entries(all).flatMap(([name, count]) => (count > 0 ? [[name, String(count)]] : [])))
+}
+
+function timersState(report: PeerReport, settings: PeerSettings | undefined): NonNullable<NodePeerStatus['timersState']> {
+  const { holdMs, keepaliveMs, upSinceMs, downSinceMs } = report
+  const times = settings?.times
+  return {
+    ...(times !== undefined && { connectRetry: seconds(times.connectRetryMs), holdTime: seconds(times.holdMs) }),
+    ...(times !== undefined && times.advertisementMs > 0 && { minimumAdvertisementInterval: seconds(times.advertisementMs) }),
+    ...(holdMs !== undefined && { negotiatedHoldTime: seconds(holdMs) }),
+    ...(keepaliveMs !== undefined && { keepaliveInterval: seconds(keepaliveMs) }),
+    ...(upSinceMs !== undefined && { uptime: time(upSinceMs) }),
+    ...(downSinceMs !== undefined && { downtime: time(downSinceMs) }),
+  }
+}
+
+/** The part of an entry that is worth a write at once; the counters can wait. */
+export function promptPart({ peerState, lastError: error, capabilities, bfd }: NodePeerStatus): string {
+  const { neighborAddress, peerAs, sessionState, adminState, routerId, flops } = peerState ?? {}
+  return JSON.stringify([neighborAddress, peerAs, sessionState, adminState, routerId, flops, error, capabilities, bfd?.state])
+}
+
+/** The most problems that an entry of a BgpConf's status has room for. */
+const PROBLEMS_MAX = 32
+
+/** The entry of this node in the status of BgpConf: what it uses, and what it cannot follow. Without any BGP here no AS and no id is said. */
+export function confStatus(
+  { settings, problems }: ResolvedBgp,
+  listening: { readonly port: number | undefined; readonly problem: string | undefined } | undefined,
+): NodeConfStatus {
+  const [peer] = settings?.peers ?? []
+  const own = problems.filter(({ peer: about }) => about === undefined).map(problemError)
+  const listen = listening?.problem === undefined ? [] : [{ code: 'listen', message: listening.problem, cure: LISTEN_CURE }]
+  const all = [...own, ...listen].slice(0, PROBLEMS_MAX)
+  return {
+    ...(peer !== undefined && { routerId: formatIp({ family: 'IPv4', value: BigInt(peer.routerId) }), as: peer.localAs }),
+    ...(listening?.port !== undefined && { listenPort: listening.port }),
+    ...(all.length > 0 && { problems: all }),
+  }
+}
+
+const LISTEN_CURE = 'set spec.listenPort of BgpConf default, or free the port'

@@ -1,0 +1,138 @@
+import { BGP_CONF_NAME } from '../../api/bgp-conf.ts'
+import { type ApiClient, isNotFound } from '../../kube/client.ts'
+import { patchObject } from '../../kube/objects.ts'
+import { createReconcileLoop } from '../../kube/reconcile-loop.ts'
+import { apiVersionOf, BGP_CONFS, BGP_PEERS, type Resource } from '../../kube/resources.ts'
+import type { Clock } from '../../runtime/clock.ts'
+import type { Logger } from '../../runtime/logger.ts'
+import type { Metrics } from '../../runtime/metrics.ts'
+import { type NodeConfStatus, type NodePeerStatus, promptPart } from '../bgp-status.ts'
+import { fieldManagerOf } from '../routes/announcement.ts'
+
+/** Keeps this node's entries in the status of BgpConf and of every BgpPeer: changes of state at once, counters now and then. */
+export interface BgpStatusWriter {
+  /** Something may have changed: looks at all of them, soon. */
+  wake(): void
+  start(): void
+  /** Idempotent. */
+  close(): Promise<void>
+}
+
+interface Options {
+  readonly self: string
+  readonly client: ApiClient
+  readonly logger: Logger
+  readonly clock: Clock
+  readonly metrics: Metrics
+  readonly random: () => number
+  /** The names of all BgpPeers. */
+  readonly peers: () => readonly string[]
+  /** What this node says of a peer; undefined: nothing, and its entry goes. */
+  readonly peerEntry: (name: string) => NodePeerStatus | undefined
+  /** Undefined without a BgpConf. */
+  readonly confEntry: () => NodeConfStatus | undefined
+  /** The nodes that the object has an entry of. */
+  readonly nodesIn: (object: StatusObject) => readonly string[]
+  /** The nodes of entries that it is this node's part to take away. */
+  readonly gone: (object: StatusObject) => readonly string[]
+  /** How many nodes write such entries: with many of them each writes its counters less often. */
+  readonly nodes: () => number
+}
+
+/** `conf`, or the name of a BgpPeer. */
+export type StatusObject = { readonly kind: 'conf' } | { readonly kind: 'peer'; readonly name: string }
+
+const WRITE_WITHIN_MS = 5000
+const LONGEST_BACKOFF_MS = 10_000
+const LEAST_BETWEEN_MS = 1000
+/** Each write is read by every speaker, so all of them together must not write the more often the more they are. */
+const COUNTERS_MS = 30_000
+const COUNTERS_PER_NODE_MS = 3000
+
+const CONF_KEY = 'conf'
+const PEER_KEY = 'peer/'
+const objectOf = (key: string): StatusObject => (key === CONF_KEY ? { kind: 'conf' } : { kind: 'peer', name: key.slice(PEER_KEY.length) })
+
+/** What was written last. `prompt`: the part that cannot wait. */
+interface Written {
+  readonly atMs: number
+  readonly prompt: string
+  readonly text: string
+}
+
+/** Creates it. It does nothing before start(). */
+export function createBgpStatusWriter(options: Options): BgpStatusWriter {
+  const { self, clock, random, logger, metrics, nodesIn } = options
+  const written = new Map<string, Written>()
+  const look = async (key: string): Promise<void> => {
+    const object = objectOf(key)
+    for (const node of options.gone(object)) await removeEntry(options, object, node)
+    const entry = object.kind === 'conf' ? options.confEntry() : options.peerEntry(object.name)
+    const isThere = nodesIn(object).includes(self)
+    if (entry === undefined) {
+      if (written.delete(key) || isThere) await removeEntry(options, object, self)
+      return
+    }
+    const prompt = object.kind === 'conf' ? JSON.stringify(entry) : promptPart(entry as NodePeerStatus)
+    const text = JSON.stringify(entry)
+    const before = written.get(key)
+    const everyMs = Math.max(COUNTERS_MS, COUNTERS_PER_NODE_MS * options.nodes()) * (1 + random() / 10)
+    const isPrompt = before === undefined || before.prompt !== prompt || !isThere
+    const waitMs = before === undefined ? 0 : before.atMs + (isPrompt ? LEAST_BETWEEN_MS : everyMs) - clock.monotonicMs()
+    if (waitMs <= 0 && (isPrompt || before?.text !== text)) {
+      await applyEntry(options, object, entry)
+      written.set(key, { atMs: clock.monotonicMs(), prompt, text })
+    }
+    loop.addAfter(key, waitMs > 0 ? waitMs : everyMs)
+  }
+  const loop = createReconcileLoop({
+    name: 'bgp-status',
+    reconcile: look,
+    concurrency: 1,
+    maxBackoffMs: LONGEST_BACKOFF_MS,
+    logger,
+    clock,
+    metrics,
+  })
+  return {
+    wake() {
+      loop.add(CONF_KEY)
+      const names = new Set(options.peers().map((name) => PEER_KEY + name))
+      for (const key of written.keys()) if (key !== CONF_KEY && !names.has(key)) written.delete(key)
+      for (const key of names) loop.add(key)
+    },
+    start: loop.start,
+    close: loop.close,
+  }
+}
+
+const resourceOf = ({ kind }: StatusObject): Resource => (kind === 'conf' ? BGP_CONFS : BGP_PEERS)
+const nameOf = (object: StatusObject): string => (object.kind === 'conf' ? BGP_CONF_NAME : object.name)
+const fieldOf = ({ kind }: StatusObject): string => (kind === 'conf' ? 'nodesConfStatus' : 'nodesPeerStatus')
+
+/** Server-side apply under this node's own field manager: the entry is replaced as a whole, and no other one is touched. */
+async function applyEntry({ client, self }: Options, object: StatusObject, entry: NodeConfStatus | NodePeerStatus): Promise<void> {
+  const resource = resourceOf(object)
+  const name = nameOf(object)
+  const status = { [fieldOf(object)]: { [self]: entry } }
+  const body = { apiVersion: apiVersionOf(resource), kind: resource.kind, metadata: { name }, status }
+  const options = {
+    type: 'apply',
+    subresource: 'status',
+    force: true,
+    fieldManager: fieldManagerOf(self),
+    timeoutMs: WRITE_WITHIN_MS,
+  } as const
+  await patchObject(client, resource, { name }, body, options).catch(unlessGone)
+}
+
+/** By a merge patch: it takes the key away whoever wrote it, also one that OpenELB left behind. */
+async function removeEntry({ client }: Options, object: StatusObject, node: string): Promise<void> {
+  const body = { status: { [fieldOf(object)]: { [node]: null } } }
+  const options = { type: 'merge', subresource: 'status', timeoutMs: WRITE_WITHIN_MS } as const
+  await patchObject(client, resourceOf(object), { name: nameOf(object) }, body, options).catch(unlessGone)
+}
+
+function unlessGone(error: unknown): void {
+  if (!isNotFound(error)) throw error
+}

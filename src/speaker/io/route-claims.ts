@@ -1,0 +1,139 @@
+import type { AddressClaimObject } from '../../api/address-claim.ts'
+import { type ApiClient, isConflict, isNotFound } from '../../kube/client.ts'
+import { patchObject } from '../../kube/objects.ts'
+import { createReconcileLoop } from '../../kube/reconcile-loop.ts'
+import { ADDRESS_CLAIMS, apiVersionOf } from '../../kube/resources.ts'
+import type { Clock } from '../../runtime/clock.ts'
+import type { Logger } from '../../runtime/logger.ts'
+import type { Metrics } from '../../runtime/metrics.ts'
+import { type Report, reportPatch } from '../claim-status.ts'
+import { announcerPatch, announcersOf, fieldManagerOf } from '../routes/announcement.ts'
+
+/** Keeps the claims of BGP saying what is so: this node's entry among the announcers, and, by one node for all, the condition Announced. */
+export interface RouteClaims {
+  /** Looks at the claim, soon. */
+  add(name: string): void
+  forget(name: string): void
+  start(): void
+  /** Idempotent. */
+  close(): Promise<void>
+}
+
+/** What a claim should say now, from everything that is known. */
+export interface ClaimWish {
+  /** Whether a router is told the address by this node. `soon`: not yet, and it will show by itself. */
+  readonly announced: 'yes' | 'no' | 'soon'
+  /** Whether there is a line for it at all: without one an entry of this node goes at once. */
+  readonly hasLine: boolean
+  /** The nodes of other entries that no speaker keeps up any more, as far as it is this node's part to take them away. */
+  readonly gone: readonly string[]
+  /** The condition, if it is this node's part to write it and it may be written already. */
+  readonly report: Report | undefined
+  /** Time alone may make another wish of it, after so many milliseconds. */
+  readonly againMs: number | undefined
+}
+
+interface Options {
+  readonly self: string
+  readonly client: ApiClient
+  readonly logger: Logger
+  readonly clock: Clock
+  readonly metrics: Metrics
+  readonly claimOf: (name: string) => AddressClaimObject | undefined
+  readonly wish: (claim: AddressClaimObject) => ClaimWish
+  /** The condition was written. */
+  readonly reported: (claim: AddressClaimObject, report: Report) => void
+}
+
+const WRITES_AT_ONCE = 4
+const LONGEST_BACKOFF_MS = 5000
+const WRITE_WITHIN_MS = 5000
+/** A session that was lost may be back before it is worth two writes for each of very many addresses. */
+const LOST_FOR_MS = 5000
+const SOON_MS = 250
+
+/** Creates it. It does nothing before start(). */
+export function createRouteClaims(options: Options): RouteClaims {
+  const { self, clock, claimOf, wish, logger, metrics } = options
+  /** By claim, since when this node announces it no more although a line is there. */
+  const lostSinceMs = new Map<string, number>()
+  /** By claim, what was written last from which version of it: until the watch shows a newer one nothing is written again. */
+  const written = new Map<string, string>()
+  const holdMs = (name: string): number => {
+    const since = lostSinceMs.get(name) ?? clock.monotonicMs()
+    lostSinceMs.set(name, since)
+    return since + LOST_FOR_MS - clock.monotonicMs()
+  }
+  const look = async (name: string): Promise<void> => {
+    const claim = claimOf(name)
+    if (claim === undefined || written.get(name) === claim.metadata.resourceVersion) return
+    const wanted = wish(claim)
+    const has = announcersOf(claim).has(self)
+    if (wanted.announced !== 'no') lostSinceMs.delete(name)
+    if (wanted.announced === 'soon') loop.addAfter(name, SOON_MS)
+    if (wanted.announced === 'yes' && !has) await apply(options, claim, self, new Date(clock.nowMs()).toISOString())
+    else if (wanted.announced === 'no' && has) {
+      const waitMs = wanted.hasLine ? holdMs(name) : 0
+      if (waitMs > 0) loop.addAfter(name, waitMs)
+      else await apply(options, claim, self, undefined)
+    }
+    if (wanted.againMs !== undefined) loop.addAfter(name, wanted.againMs)
+    for (const node of wanted.gone) await apply(options, claim, node, undefined)
+    if (await report(options, claim, wanted.report)) written.set(name, claim.metadata.resourceVersion)
+  }
+  const loop = createReconcileLoop({
+    name: 'bgp-claims',
+    reconcile: look,
+    concurrency: WRITES_AT_ONCE,
+    maxBackoffMs: LONGEST_BACKOFF_MS,
+    logger,
+    clock,
+    metrics,
+  })
+  return {
+    add: loop.add,
+    forget(name) {
+      lostSinceMs.delete(name)
+      written.delete(name)
+    },
+    start: loop.start,
+    close: loop.close,
+  }
+}
+
+/** Each node's entry has its own field manager: writing an empty one in its name takes exactly that entry away. */
+async function apply(
+  { client }: Options,
+  { metadata: { name } }: AddressClaimObject,
+  node: string,
+  since: string | undefined,
+): Promise<void> {
+  const body = { apiVersion: apiVersionOf(ADDRESS_CLAIMS), kind: ADDRESS_CLAIMS.kind, metadata: { name }, ...announcerPatch(node, since) }
+  const options = {
+    type: 'apply',
+    subresource: 'status',
+    force: true,
+    fieldManager: fieldManagerOf(node),
+    timeoutMs: WRITE_WITHIN_MS,
+  } as const
+  await patchObject(client, ADDRESS_CLAIMS, { name }, body, options).catch(unlessGone)
+}
+
+/** Whether it was written. Whoever loses against another writer sees it by the watch, and looks again. */
+async function report({ client, clock, reported }: Options, claim: AddressClaimObject, wanted: Report | undefined): Promise<boolean> {
+  const patch = wanted === undefined ? undefined : reportPatch(claim, wanted, new Date(clock.nowMs()).toISOString())
+  if (wanted === undefined || patch === undefined) return false
+  const { name } = claim.metadata
+  try {
+    await patchObject(client, ADDRESS_CLAIMS, { name }, patch, { type: 'merge', subresource: 'status', timeoutMs: WRITE_WITHIN_MS })
+  } catch (error) {
+    if (!isConflict(error)) unlessGone(error)
+    return false
+  }
+  reported(claim, wanted)
+  return true
+}
+
+function unlessGone(error: unknown): void {
+  if (!isNotFound(error)) throw error
+}
