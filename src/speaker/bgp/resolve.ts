@@ -3,10 +3,10 @@ import { formatIp } from '../../addr/ip.ts'
 import { BgpConf, type BgpConfSpec } from '../../api/bgp-conf.ts'
 import type { BgpPeerObject } from '../../api/bgp-peer.ts'
 import { CNI } from '../../api/service-annotations.ts'
-import { EXPORT_OWN } from './export-policy.ts'
 import { resolveAs, resolveListen, resolveRouterId } from './resolve-conf.ts'
 import type { BgpFacts, BgpProblem, ResolvedBgp } from './resolve-facts.ts'
 import { type PeerGround, resolvePeer, specForNode } from './resolve-peer.ts'
+import { resolvePolicy } from './resolve-policy.ts'
 import { createProblemList, type ProblemList, shown } from './resolve-problem.ts'
 import type { PeerSettings, Remote } from './settings.ts'
 
@@ -84,7 +84,8 @@ export function resolveBgp(facts: BgpFacts): ResolvedBgp {
   if (as === undefined) return off()
   const routerId = resolveRouterId(conf, facts.node, list)
   const listen = resolveListen(conf, list)
+  const { policyFor, goodText } = resolvePolicy(conf.policy ?? '', as, facts, list)
   const { node, secret } = facts
-  const { peers, problems } = resolvePeers(facts, { node, conf, as, routerId, secret, policyFor: () => EXPORT_OWN })
-  return { settings: { listen, peers }, problems: [...list.problems, ...problems], goodPolicyText: facts.policyText }
+  const { peers, problems } = resolvePeers(facts, { node, conf, as, routerId, secret, policyFor })
+  return { settings: { listen, peers }, problems: [...list.problems, ...problems], goodPolicyText: goodText }
 }
