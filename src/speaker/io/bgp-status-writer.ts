@@ -7,7 +7,7 @@ import type { Clock } from '../../runtime/clock.ts'
 import type { Logger } from '../../runtime/logger.ts'
 import type { Metrics } from '../../runtime/metrics.ts'
 import { type NodeConfStatus, type NodePeerStatus, promptPart } from '../bgp-status.ts'
-import { fieldManagerOf } from '../routes/announcement.ts'
+import { writerNameOf } from '../routes/announcement.ts'
 
 /** Keeps this node's entries in the status of BgpConf and of every BgpPeer: changes of state at once, counters now and then. */
 export interface BgpStatusWriter {
@@ -120,7 +120,7 @@ async function applyEntry({ client, self }: Options, object: StatusObject, entry
     type: 'apply',
     subresource: 'status',
     force: true,
-    fieldManager: fieldManagerOf(self),
+    fieldManager: writerNameOf(self),
     timeoutMs: WRITE_WITHIN_MS,
   } as const
   await patchObject(client, resource, { name }, body, options).catch(unlessGone)

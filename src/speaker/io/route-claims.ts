@@ -7,7 +7,7 @@ import type { Clock } from '../../runtime/clock.ts'
 import type { Logger } from '../../runtime/logger.ts'
 import type { Metrics } from '../../runtime/metrics.ts'
 import { type Report, reportPatch } from '../claim-status.ts'
-import { announcerPatch, announcersOf, fieldManagerOf } from '../routes/announcement.ts'
+import { announcerPatch, announcersOf, writerNameOf } from '../routes/announcement.ts'
 
 /** Keeps the claims of BGP saying what is so: this node's entry among the announcers, and, by one node for all, the condition Announced. */
 export interface RouteClaims {
@@ -113,7 +113,7 @@ async function apply(
     type: 'apply',
     subresource: 'status',
     force: true,
-    fieldManager: fieldManagerOf(node),
+    fieldManager: writerNameOf(node),
     timeoutMs: WRITE_WITHIN_MS,
   } as const
   await patchObject(client, ADDRESS_CLAIMS, { name }, body, options).catch(unlessGone)

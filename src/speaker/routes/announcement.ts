@@ -31,7 +31,7 @@ export function announcersOf({ status }: Pick<AddressClaimObject, 'status'>): Re
 }
 
 /** Whoever writes for a node: a field manager of its own for each, at most 128 characters long, so that no two speakers ever write one entry. */
-export function fieldManagerOf(node: string): string {
+export function writerNameOf(node: string): string {
   const name = `openelb-speaker-${node}`
   return name.length <= MANAGER_MAX ? name : `${name.slice(0, MANAGER_MAX - 17)}-${hash('sha256', node, 'hex').slice(0, 16)}`
 }

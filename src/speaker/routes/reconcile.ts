@@ -176,7 +176,7 @@ export function routeFactsOf(
   self: string,
   cluster: ClusterFacts,
   claims: Iterable<AddressClaimObject>,
-  sources: Pick<RouteFacts, 'service' | 'eipRoutes'>,
+  { service, eipRoutes }: Pick<RouteFacts, 'service' | 'eipRoutes'>,
   asPerRack: Readonly<Record<string, number>> | undefined,
 ): RouteFacts {
   const { nodes, nodeChoices, membership, endpointNodes, avoidCordoned = false } = cluster
@@ -187,7 +187,8 @@ export function routeFactsOf(
     nodeChoices,
     avoidCordoned,
     endpointNodes,
-    ...sources,
+    service,
+    eipRoutes,
     rack: rackOf(nodes.get(self), asPerRack),
     isLeaving: (node) => membership?.members.get(node)?.leaving ?? false,
   }
