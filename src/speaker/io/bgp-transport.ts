@@ -6,6 +6,7 @@ import { openConnection } from './bgp-connection.ts'
 import { interfaceAddresses, interfaceIndex, isDirect } from './bgp-interfaces.ts'
 import { readSegmentDrops } from './bgp-segment-drops.ts'
 import { type Libc, SystemCallError } from './libc.ts'
+import { watchRouter } from './router-watch.ts'
 import { openListener } from './tcp-listener.ts'
 import type { IncomingCall } from './tcp-options.ts'
 import { openTcpCall } from './tcp-socket.ts'
@@ -22,7 +23,7 @@ export interface TransportOptions {
 
 /** The sockets of this node. */
 export function createBgpTransport(options: TransportOptions): BgpTransport {
-  const { libc, clock } = options
+  const { libc, clock, logger, random } = options
   const open = new Set<object>()
   const waiting: (() => void)[] = []
   const connect = (
@@ -55,7 +56,7 @@ export function createBgpTransport(options: TransportOptions): BgpTransport {
           refuse: () => void call.socket.resetAndDestroy(),
         }),
       ),
-    watchRouter: (name, onRouter) => watchRouterOf(options, name, onRouter),
+    watchRouter: (name, onRouter) => watchRouter({ libc, clock, logger, random, interface: name, onRouter }),
     interfaceIndex,
     interfaceAddresses,
     isDirect,
@@ -96,6 +97,3 @@ function listenOn(
     close: () => listener?.close(),
   }
 }
-
-/** Until routers are watched, none is there. */
-const watchRouterOf = (_options: TransportOptions, _name: string, _onRouter: unknown): { close(): void } => ({ close: () => undefined })

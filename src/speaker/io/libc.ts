@@ -16,6 +16,8 @@ export interface Libc {
   attachFilter(fd: number, program: Uint8Array): number
   /** The sender's address is not asked for. */
   recv(fd: number, buffer: Uint8Array, length: number, flags: number): number
+  /** `address` and `length` as with accept4: the sender's. */
+  recvfrom(fd: number, buffer: Uint8Array, size: number, flags: number, address: Uint8Array, length: Uint32Array): number
   send(fd: number, bytes: Uint8Array, length: number, flags: number): number
   sendto(fd: number, bytes: Uint8Array, length: number, flags: number, address: Uint8Array, addressLength: number): number
   /** `fds` holds `count` records of 8 bytes: i32 fd, i16 events, i16 revents. */
@@ -84,6 +86,7 @@ function bindLibc(): Libc {
     attachFilter: (fd, instructions) =>
       setFilter(fd, SOL_SOCKET, SO_ATTACH_FILTER, { length: instructions.length / 8, instructions }, koffi.sizeof(program)),
     recv: libc.func('long recv(int, void *, unsigned long, int)'),
+    recvfrom: libc.func('long recvfrom(int, void *, unsigned long, int, void *, void *)'),
     send: libc.func('long send(int, const void *, unsigned long, int)'),
     sendto: libc.func('long sendto(int, const void *, unsigned long, int, const void *, unsigned int)'),
     recvmmsg: (fd, records, count, flags) => recvmmsg(fd, records, count, flags, null),
