@@ -35,14 +35,16 @@ export function adoptPassword({ links, settings, options }: PeerState): void {
   }
 }
 
-/** Follows the router of an unnumbered peer; nothing for others. */
+/** Follows the router of an unnumbered peer; nothing for others. Whoever is not known yet cannot be called, nor call. */
 export function followRouter(state: PeerState, start: (state: PeerState) => void): { close(): void } {
   const { remote } = state.settings
   if (remote.kind === 'address') return { close: () => undefined }
   return state.options.transport.watchRouter(remote.name, (router) => {
     const before = state.router
+    // One that is not heard any more may come back: until then it is the last known that is called, and no session ends for it.
+    if (router === undefined || before?.ip.value === router.ip.value) return
     state.router = router
-    if (router === undefined || state.settings.adminDown || before?.ip.value === router.ip.value) return
+    if (state.settings.adminDown) return
     // Another router than the one that we speak with, or the first one: an attempt that rests must not wait.
     happen(state, { kind: 'stop', subcode: CEASE.otherConfigurationChange, data: new Uint8Array(0), hard: false })
     start(state)
