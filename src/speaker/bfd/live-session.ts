@@ -21,8 +21,8 @@ export interface LiveSession {
   configure(settings: BfdSettings, nowUs: number): void
   /** A packet that demux.ts found to be for this session; `bytes` are what parseBfd read. */
   receive(bytes: Uint8Array, packet: BfdPacket, nowUs: number): void
-  /** Counts a packet that was for this session, and is refused for how it came. */
-  refuse(): void
+  /** Counts a packet that was for this session and is refused for how it came. `why` is a sentence part. */
+  refuse(why: string): void
   /** Does what is due. */
   tick(nowUs: number): void
   /** When tick() has something to do; Infinity when nothing is due. */
@@ -63,7 +63,15 @@ interface State {
   sent: number
   received: number
   discarded: number
+  lastDiscard: string | undefined
 }
+
+const REFUSALS = {
+  kind: 'its authentication is of another kind than ours',
+  'key-id': 'its key has another number than ours',
+  sequence: 'its sequence number is old, or far ahead',
+  digest: 'its digest is wrong: the keys differ',
+} as const
 
 const utf8 = new TextEncoder()
 
@@ -88,7 +96,7 @@ export function createLiveSession(options: LiveSessionOptions): LiveSession {
     ...{ options, settings, key: keyOf(settings), machine: createBfdSession(discriminator, intervalsOf(settings)) },
     ...{ transmitDueUs: Infinity, detectDueUs: Infinity, detectionUs: 0 },
     ...{ sequence: Math.floor(random() * 2 ** 32), receivedSequence: undefined, lastHeardUs: -Infinity },
-    ...{ upSinceUs: undefined, downs: 0, sent: 0, received: 0, discarded: 0 },
+    ...{ upSinceUs: undefined, downs: 0, sent: 0, received: 0, discarded: 0, lastDiscard: undefined },
   }
   return {
     discriminator,
@@ -101,9 +109,7 @@ export function createLiveSession(options: LiveSessionOptions): LiveSession {
       step(state, { kind: 'configure', settings: intervalsOf(next) }, nowUs)
     },
     receive: (bytes, packet, nowUs) => receive(state, bytes, packet, nowUs),
-    refuse() {
-      state.discarded++
-    },
+    refuse: (why) => discard(state, why),
     tick: (nowUs) => tick(state, nowUs),
     dueUs: () => Math.min(state.transmitDueUs, state.detectDueUs),
     disable: (nowUs) => step(state, { kind: 'disable' }, nowUs),
@@ -121,7 +127,7 @@ function receive(state: State, bytes: Uint8Array, packet: BfdPacket, nowUs: numb
   if (nowUs - state.lastHeardUs >= 2 * state.detectionUs) state.receivedSequence = undefined
   const verdict = verifyBfd(bytes, packet, state.key, state.receivedSequence)
   if ('refused' in verdict) {
-    state.discarded++
+    discard(state, REFUSALS[verdict.refused])
     return
   }
   state.receivedSequence = verdict.sequence
@@ -130,6 +136,11 @@ function receive(state: State, bytes: Uint8Array, packet: BfdPacket, nowUs: numb
   step(state, { kind: 'packet', packet }, nowUs)
   const { rxInUseUs, remote } = state.machine
   state.detectionUs = detectionTimeUs(remote.detectMultiplier, rxInUseUs, remote.desiredMinTxUs)
+}
+
+function discard(state: State, why: string): void {
+  state.discarded++
+  state.lastDiscard = why
 }
 
 /** Silence is judged first: who is down says so in the packet that is due. Everything that has come must have been received before. */
@@ -176,13 +187,14 @@ function send(state: State, packet: BfdPacket): void {
   if (options.send(signBfd(packet, key, state.sequence))) state.sent++
 }
 
-function reportOf({ machine, detectionUs, upSinceUs, downs, sent, received, discarded }: State): ReturnType<LiveSession['report']> {
+function reportOf(state: State): ReturnType<LiveSession['report']> {
+  const { machine, detectionUs, upSinceUs, downs, sent, received, discarded, lastDiscard } = state
   return {
     state: machine.state,
     remoteState: machine.remote.state,
     diagnostic: diagnosticWords(machine.diagnostic),
     detectionMs: detectionUs / 1000,
     transmitMs: machine.transmitEveryUs / 1000,
-    ...{ upSinceUs, downs, sent, received, discarded },
+    ...{ upSinceUs, downs, sent, received, discarded, lastDiscard },
   }
 }

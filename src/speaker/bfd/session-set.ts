@@ -171,8 +171,9 @@ function receive(state: State, bytes: Uint8Array, arrival: BfdArrival, nowUs: nu
   const candidates = parsed.ok ? candidatesOf(state, parsed.value.yourDiscriminator, arrival) : []
   const choice = parsed.ok ? demultiplex(parsed.value, arrival, candidates) : undefined
   if (parsed.ok && choice !== undefined && 'session' in choice) choice.session.live.receive(bytes, parsed.value, nowUs)
-  else if (choice !== undefined && 'refused' in choice && choice.refused === 'ttl') for (const { live } of candidates) live.refuse()
-  else state.strays++
+  else if (choice !== undefined && 'refused' in choice && choice.refused === 'ttl') {
+    for (const { live, minimumTtl } of candidates) live.refuse(`TTL ${arrival.ttl}, where ${minimumTtl} is the least`)
+  } else state.strays++
 }
 
 function candidatesOf({ byDiscriminator, byOrigin }: State, yourDiscriminator: number, arrival: BfdArrival): readonly Entry[] {

@@ -54,7 +54,10 @@ export interface BfdReport {
   readonly downs: number
   readonly sent: number
   readonly received: number
+  /** Packets that were for this session and did not count. */
   readonly discarded: number
+  /** Why the last of them did not, as a sentence part; undefined: none yet. */
+  readonly lastDiscard?: string | undefined
 }
 
 /** The port to the thread that speaks BFD. */

@@ -6,11 +6,11 @@ import { type BfdHost, startBfdHost } from './support/bfd-host.ts'
 import { type FrrBfd, startFrrBfd } from './support/bfd-peers.ts'
 import { type BfdWire, lacking, startBfdWire, TEN_TIMES } from './support/bfd-wire.ts'
 
-const FAST = { transmitMs: 50, receiveMs: 50 } as const
+const FAST = { transmitMs: 100, receiveMs: 100 } as const
 const peerLines = (address: string, ...more: readonly string[]) => [
   `peer ${address}`,
-  'receive-interval 50',
-  'transmit-interval 50',
+  'receive-interval 100',
+  'transmit-interval 100',
   ...more,
   'exit',
 ]
@@ -55,15 +55,15 @@ t.test('with FRR', { skip, timeout: 240_000 }, async (t) => {
 async function parameters(t: Test, host: BfdHost, frr: FrrBfd, { node, router }: BfdWire): Promise<void> {
   const seen = await until('FRR knows our intervals', async () => {
     const found = await frr.session(node.ipv4)
-    return found?.['remote-transmit-interval'] === 50 && found
+    return found?.['remote-transmit-interval'] === 100 && found
   })
-  t.equal(seen['remote-receive-interval'], 50)
+  t.equal(seen['remote-receive-interval'], 100)
   t.equal(seen['remote-detect-multiplier'], 3)
   const report = await until('we know theirs', async () => {
     const found = (await host.report()).reports[router.ipv4]
-    return found?.detectionMs === 150 && found
+    return found?.detectionMs === 300 && found
   })
-  t.match(report, { transmitMs: 50, remoteState: 'Up', downs: 0, discarded: 0 })
+  t.match(report, { transmitMs: 100, remoteState: 'Up', downs: 0, discarded: 0 })
   t.ok(report.received > 1 && report.sent > 1)
 }
 
@@ -71,8 +71,8 @@ async function negotiation(t: Test, host: BfdHost, frr: FrrBfd, { node, router }
   const downs = await frr.downs(node.ipv4)
   const changes = host.changes.length
   for (const [transmitMs, receiveMs, detectMultiplier] of [
-    [100, 200, 5],
-    [50, 50, 3],
+    [200, 400, 5],
+    [100, 100, 3],
   ] as const) {
     host.follow({ remote: router.ipv4, local: node.ipv4, transmitMs, receiveMs, detectMultiplier })
     const seen = await until('FRR knows', async () => {
@@ -82,10 +82,10 @@ async function negotiation(t: Test, host: BfdHost, frr: FrrBfd, { node, router }
     t.equal(seen['remote-detect-multiplier'], detectMultiplier)
     await until('ours is in use', async () => (await host.report()).reports[router.ipv4]?.detectionMs === 3 * receiveMs)
   }
-  await frr.configure(`peer ${node.ipv4}`, 'transmit-interval 80', 'detect-multiplier 4')
-  await until('theirs is in use', async () => (await host.report()).reports[router.ipv4]?.detectionMs === 320)
-  await frr.configure(`peer ${node.ipv4}`, 'transmit-interval 50', 'detect-multiplier 3')
-  await until('theirs is in use', async () => (await host.report()).reports[router.ipv4]?.detectionMs === 150)
+  await frr.configure(`peer ${node.ipv4}`, 'transmit-interval 160', 'detect-multiplier 4')
+  await until('theirs is in use', async () => (await host.report()).reports[router.ipv4]?.detectionMs === 640)
+  await frr.configure(`peer ${node.ipv4}`, 'transmit-interval 100', 'detect-multiplier 3')
+  await until('theirs is in use', async () => (await host.report()).reports[router.ipv4]?.detectionMs === 300)
   t.equal(await frr.downs(node.ipv4), downs, 'FRR has seen no end')
   t.same(host.changes.slice(changes), [], 'nor have we')
 }
@@ -120,14 +120,14 @@ async function stalled(t: Test, host: BfdHost, frr: FrrBfd, { node }: BfdWire): 
   t.equal(await frr.downs(node.ipv4), downs)
 }
 
-/** They wait long for us, we wait 150 ms for them, and are stopped for longer. */
+/** They wait long for us, we wait 300 ms for them, and are stopped for longer. */
 async function paused(t: Test, host: BfdHost, frr: FrrBfd, { node, router }: BfdWire): Promise<void> {
   host.follow({ remote: router.ipv4, local: node.ipv4, ...FAST, detectMultiplier: 100 })
   await until('FRR knows', async () => (await frr.session(node.ipv4))?.['remote-detect-multiplier'] === 100)
   const changes = host.changes.length
   for (let round = 0; round < 5; round++) {
     host.signal('SIGSTOP')
-    await sleep(600)
+    await sleep(800)
     host.signal('SIGCONT')
     await sleep(200)
   }
