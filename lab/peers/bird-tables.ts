@@ -5,8 +5,8 @@ import type { PeerPath, PeerRoute, PeerSession } from './router.ts'
 const HEAD = /^(\S+)?\s+(?:unicast|blackhole|unreachable|prohibit) \[(\S+)[^\]]*\]( \*)?(?: \((\d+)(-?)(s?))?/
 const ORIGINS: Readonly<Record<string, PeerPath['origin']>> = { IGP: 'igp', EGP: 'egp' }
 
-/** Reads `show route all table master4` (or master6) of BIRD 2. */
-export function parseBirdRoutes(text: string): readonly PeerRoute[] {
+/** Reads `show route all table master4` (or master6) of BIRD 2. `restarting`: protocols whose neighbour restarts, so that their routes are stale. */
+export function parseBirdRoutes(text: string, restarting: ReadonlySet<string> = new Set()): readonly PeerRoute[] {
   const routes = new Map<string, PeerPath[]>()
   let prefix = ''
   for (const block of blocks(text)) {
@@ -15,7 +15,7 @@ export function parseBirdRoutes(text: string): readonly PeerRoute[] {
     prefix = name
     const paths = routes.get(prefix) ?? []
     routes.set(prefix, paths)
-    paths.push(peerPath(protocol, lines, { best: best !== undefined, stale: stale === 's' }))
+    paths.push(peerPath(protocol, lines, { best: best !== undefined, stale: stale === 's' || restarting.has(protocol) }))
   }
   return [...routes].map(([name, paths]) => ({ prefix: name, paths }))
 }
@@ -63,6 +63,12 @@ function peerPath(protocol: string, lines: readonly string[], { best, stale }: P
 /** `(65001,7) (65001,8)` as `65001:7` and so on. */
 function tuples(text: string | undefined): string[] {
   return [...(text ?? '').matchAll(/\(([^)]*)\)/g)].map(([, inside = '']) => inside.split(/,\s*/).join(':'))
+}
+
+/** Names in `show protocols all` whose neighbour restarts gracefully. */
+export function parseBirdRestarting(text: string): ReadonlySet<string> {
+  const parts = text.split(/\n(?=\S)/).filter((part) => part.includes('Neighbor graceful restart active'))
+  return new Set(parts.map((part) => part.replace(/\s.*/s, '')))
 }
 
 /** Reads the parts of `show protocols all`: of the protocol of that name, or of the sessions that a dynamic one has made (the one that is up first). */

@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { must, run, until } from '../command.ts'
 import { birdConfig } from './bird-config.ts'
-import { parseBirdRoutes, parseBirdSession } from './bird-tables.ts'
+import { parseBirdRestarting, parseBirdRoutes, parseBirdSession } from './bird-tables.ts'
 import { createDaemon, endOf } from './daemon.ts'
 import { runRouter } from './program.ts'
 import type { Router, RouterPlace } from './router.ts'
@@ -37,8 +37,10 @@ export function startBird({ spec: first, folder, namespace }: RouterPlace): Prom
       if (!TAKEN.test(answer)) throw new Error(`BIRD does not take it: ${answer}`)
       return true
     },
-    routes: async (family: 'IPv4' | 'IPv6') =>
-      parseBirdRoutes(await ask('show', 'route', 'all', 'table', family === 'IPv4' ? 'master4' : 'master6')),
+    async routes(family: 'IPv4' | 'IPv6') {
+      const text = await ask('show', 'route', 'all', 'table', family === 'IPv4' ? 'master4' : 'master6')
+      return parseBirdRoutes(text, parseBirdRestarting(await ask('show', 'protocols', 'all')))
+    },
     // Behind an interface there is a session for each who called; the one that is up counts.
     session: async ({ name }: { name: string }) => parseBirdSession(await ask('show', 'protocols', 'all'), name),
     reset: async ({ name }: { name: string }) => void (await ask('restart', `"${name}*"`)),

@@ -1,7 +1,7 @@
 /** What the routers' own words come to, in their words as they were seen. */
 import t from 'tap'
 import { birdConfig } from '../../lab/peers/bird-config.ts'
-import { parseBirdRoutes, parseBirdSession } from '../../lab/peers/bird-tables.ts'
+import { parseBirdRestarting, parseBirdRoutes, parseBirdSession } from '../../lab/peers/bird-tables.ts'
 import { frrConfig } from '../../lab/peers/frr-config.ts'
 import { parseFrrRoutes, parseFrrSession } from '../../lab/peers/frr-tables.ts'
 import { gobgpConfig } from '../../lab/peers/gobgp-config.ts'
@@ -95,6 +95,9 @@ Table master4:
   t.same(first?.prefix, '203.0.113.0/24')
   t.same(first?.paths[0], { ...PATH, from: 'node', localPref: 100 })
   t.match(first?.paths[1], { from: 'other', nextHops: ['192.0.2.3'], stale: true, best: false })
+  t.match(parseBirdRoutes(text, parseBirdRestarting('node       BGP   ---\n    Neighbor graceful restart active\n'))[0]?.paths[0], {
+    stale: true,
+  })
   t.match(second, { prefix: '198.51.100.0/24', paths: [{ from: undefined, best: true }] })
 })
 

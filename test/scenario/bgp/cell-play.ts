@@ -1,6 +1,6 @@
 /** Plays cells, and makes the table of what came of them. */
 
-import { closeScene, openScene } from './cell-scene.ts'
+import { closeScene, openScene, type Scene } from './cell-scene.ts'
 import { STEPS } from './cell-steps.ts'
 import { type Cell, cellName, impossible } from './cells.ts'
 
@@ -22,11 +22,22 @@ export interface CellOutcome {
 export async function playCell(cell: Cell): Promise<CellOutcome> {
   const why = impossible(cell)
   if (why !== undefined) return { cell, impossible: why, steps: [] }
-  const scene = await openScene(cell)
+  try {
+    return { cell, impossible: undefined, steps: await playSteps(await openScene(cell)) }
+  } catch (error) {
+    return {
+      cell,
+      impossible: undefined,
+      steps: [{ step: 'start', ms: 0, failure: error instanceof Error ? error.message : String(error) }],
+    }
+  }
+}
+
+async function playSteps(scene: Scene): Promise<readonly StepOutcome[]> {
   const steps: StepOutcome[] = []
   try {
     for (const { name, where, run } of STEPS) {
-      if (where?.(cell) === false) continue
+      if (where?.(scene.cell) === false) continue
       const startedMs = performance.now()
       const failure = await run(scene).then(
         () => undefined,
@@ -38,7 +49,7 @@ export async function playCell(cell: Cell): Promise<CellOutcome> {
   } finally {
     await closeScene(scene)
   }
-  return { cell, impossible: undefined, steps }
+  return steps
 }
 
 /** Cells in lanes: they mostly wait. `onEnd` hears of each as it ends; the outcomes are in the order of the cells. */

@@ -155,10 +155,13 @@ async function bfdBlocked(scene: Scene): Promise<void> {
     const state = (await scene.engine.peer(PEER))?.bfd?.state
     return state === 'Up' ? undefined : `BFD is ${state}`
   })
+  const before = (await scene.engine.peer(PEER))?.flaps ?? 0
   await block(scene, 'bfd')
+  // Both sides lose the other; who is first tells it. BIRD gives its Cease no reason.
   await waitFor(scene, 'end by BFD', async () => {
-    const error = (await scene.engine.peer(PEER))?.lastError
-    return error?.code === 'bfd' ? undefined : `the last error is ${JSON.stringify(error)}`
+    const { flaps = 0, lastError } = (await scene.engine.peer(PEER)) ?? {}
+    const told = lastError?.code === 'bfd' || (lastError?.code === 'notification-received' && /Cease/.test(lastError.message))
+    return flaps > before && told ? undefined : `the last error is ${JSON.stringify(lastError)}`
   })
   await block(scene, undefined)
   await whole(scene)
