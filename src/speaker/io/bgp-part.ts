@@ -123,7 +123,7 @@ function routesOf({ self, cluster, facts, openEngine, clock, logger }: BgpPartOp
   }
   return createBgpRoutes({
     watch: bgp,
-    facts: () => routeFactsOf(self, facts(), cluster.claims.values(), cluster, bgp.conf()?.spec?.asPerRack),
+    facts: () => routeFactsOf(self, facts(), cluster.claims.values, cluster, bgp.conf()?.spec?.asPerRack),
     resolver: createResolver(self, bgp, () => cluster.facts().nodes.get(self)),
     openEngine: () => openEngine(sessionsChanged),
     claims: () => part().claims,

@@ -175,14 +175,15 @@ function silentText(address: string, { watch, facts }: Options, state: State, ro
 export function routeFactsOf(
   self: string,
   cluster: ClusterFacts,
-  claims: Iterable<AddressClaimObject>,
+  claims: () => Iterable<AddressClaimObject>,
   { service, eipRoutes }: Pick<RouteFacts, 'service' | 'eipRoutes'>,
   asPerRack: Readonly<Record<string, number>> | undefined,
 ): RouteFacts {
   const { nodes, nodeChoices, membership, endpointNodes, avoidCordoned = false } = cluster
   return {
     self,
-    claims,
+    // Walked more than once.
+    claims: { [Symbol.iterator]: () => claims()[Symbol.iterator]() },
     nodes,
     nodeChoices,
     avoidCordoned,
