@@ -18,15 +18,21 @@ export function pairsOf(cell: Choice): readonly string[] {
 
 /**
  * Few cells in which every pair of values occurs that occurs in any cell that is `possible`: each time the one with the most pairs that are
- * not there yet, the first of equals. The same for the same dimensions.
+ * not there yet, of equals the one whose values were taken least often. The same for the same dimensions.
  */
 export function pairwise(dimensions: Dimensions, possible: (cell: Choice) => boolean = () => true): readonly Choice[] {
   const candidates = allCells(dimensions).filter(possible)
   const missing = new Set(candidates.flatMap(pairsOf))
   const chosen: Choice[] = []
   const gain = (cell: Choice) => pairsOf(cell).filter((pair) => missing.has(pair)).length
+  const taken = (cell: Choice) =>
+    Object.entries(cell).reduce(
+      (sum, [name, value]) => sum + chosen.filter((one) => one[name] === value).length * (dimensions[name]?.length ?? 1),
+      0,
+    )
   while (missing.size > 0) {
-    const best = candidates.reduce((most, cell) => (gain(cell) > gain(most) ? cell : most))
+    const most = Math.max(...candidates.map(gain))
+    const best = candidates.filter((cell) => gain(cell) === most).reduce((least, cell) => (taken(cell) < taken(least) ? cell : least))
     chosen.push(best)
     for (const pair of pairsOf(best)) missing.delete(pair)
   }

@@ -12,10 +12,9 @@ const MOST_PATHS = 10
 export const confSpec = (cell: Cell, routerAs = ROUTER_AS): BgpConfSpec => ({ as: nodeAs(cell, routerAs) })
 
 export function peerSpec(cell: Cell, router: WirePlace, routerAs = ROUTER_AS): BgpPeerSpec {
-  const { way, option } = cell
-  const where = way === 'unnumbered' ? { neighborInterface: 'eth0' } : { neighborAddress: router[ADDRESS[transportOf(cell)]] }
+  const { option } = cell
   return {
-    conf: { ...where, peerAs: routerAs, ...(option === 'MD5' ? { authPassword: PASSWORD } : {}) },
+    conf: { ...whereIs(cell, router), peerAs: routerAs, ...(option === 'MD5' ? { authPassword: PASSWORD } : {}) },
     timers: { config: { holdTime: String(HOLD_SEC), connectRetry: '1' } },
     afiSafis: familiesOf(cell).map((family) => ({
       config: { family: { afi: AFI[family], safi: 'SAFI_UNICAST' }, enabled: true },
@@ -25,6 +24,11 @@ export function peerSpec(cell: Cell, router: WirePlace, routerAs = ROUTER_AS): B
     ...(option === 'GR' ? { gracefulRestart: { enabled: true, restartTime: RESTART_SEC } } : {}),
     ...(option === 'BFD' ? { bfd: { receiveInterval: 100, transmitInterval: 100, detectMultiplier: 3 } } : {}),
   }
+}
+
+function whereIs(cell: Cell, router: WirePlace) {
+  if (cell.way !== 'unnumbered') return { neighborAddress: router[ADDRESS[transportOf(cell)]] }
+  return { neighborInterface: 'eth0', ...(cell.router === 'gobgp' ? { neighborAddress: router.linkLocal } : {}) }
 }
 
 const ADDRESS = { IPv4: 'ipv4', IPv6: 'ipv6' } as const

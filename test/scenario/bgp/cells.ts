@@ -67,19 +67,24 @@ const ORIGINATED: readonly { readonly family: Family; readonly prefix: string }[
   { family: 'IPv6', prefix: '2001:db8:51::/48' },
 ]
 
+/** GoBGP neither sends router advertisements nor waits for those of others: it is told the link-local address, and so are we. */
+function remoteOf(cell: Cell, other: WirePlace): NeighbourSpec['remote'] {
+  if (cell.way !== 'unnumbered') return { address: transportOf(cell) === 'IPv4' ? other.ipv4 : other.ipv6 }
+  return cell.router === 'gobgp' ? { address: `${other.linkLocal}%eth0` } : { interface: 'eth0' }
+}
+
 /** One end of the cell as any router would be configured for it. */
 export function neighbourSpec(cell: Cell, { as, own, other }: { as: number; own: WirePlace; other: WirePlace }): NeighbourSpec {
   const { way, option } = cell
-  const unnumbered = way === 'unnumbered'
   const address = transportOf(cell) === 'IPv4' ? 'ipv4' : 'ipv6'
   return {
     ...PLAIN_NEIGHBOUR,
     name: NEIGHBOUR,
-    remote: unnumbered ? { interface: 'eth0' } : { address: other[address] },
-    local: unnumbered ? undefined : own[address],
+    remote: remoteOf(cell, other),
+    local: way === 'unnumbered' ? undefined : own[address],
     as,
     families: familiesOf(cell),
-    extendedNextHop: way === 'v4 with v6 next hop' || unnumbered,
+    extendedNextHop: way === 'v4 with v6 next hop' || way === 'unnumbered',
     password: option === 'MD5' ? PASSWORD : undefined,
     ttlSecurity: option === 'GTSM',
     addPath: option === 'add-path',
