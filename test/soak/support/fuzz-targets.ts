@@ -22,6 +22,7 @@ import {
 import { fromStream, toStream } from '../../../src/wire/membership-stream.ts'
 import { ipOf } from '../../speaker/support/objects.ts'
 import type { FuzzTarget } from './fuzz.ts'
+import { BFD_TARGETS } from './fuzz-bfd.ts'
 import type { Mutant } from './mutation.ts'
 import type { Random } from './random.ts'
 
@@ -291,4 +292,13 @@ const opener: FuzzTarget = {
   },
 }
 
-export const FUZZ_TARGETS: readonly FuzzTarget[] = [arpParser, arpResponder, ndParser, ndResponder, membershipParser, streamReader, opener]
+export const FUZZ_TARGETS: readonly FuzzTarget[] = [
+  arpParser,
+  arpResponder,
+  ndParser,
+  ndResponder,
+  membershipParser,
+  streamReader,
+  opener,
+  ...BFD_TARGETS,
+]

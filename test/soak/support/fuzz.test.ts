@@ -16,6 +16,9 @@ const REACHED: Readonly<Record<string, readonly string[]>> = {
   parseMembership: ['heartbeat', 'ping', 'words', 'confirm', 'hello', 'welcome', 'TRUNCATED', 'BAD_FIELD epoch', 'BAD_FIELD IPv4 address'],
   fromStream: ['2 packets', '1 packets', '0 packets', 'BAD_FIELD length'],
   'open, parseMembership': ['opened', 'refused'],
+  parseBfd: ['Up', 'Init', 'Down', 'AdminDown', 'TRUNCATED', 'BAD_FIELD length', 'BAD_FIELD authentication length'],
+  'a BFD session': ['Up', 'Down', 'stray'],
+  'a BFD session with a key': ['stray', 'its digest is wrong: the keys differ', 'its sequence number is old, or far ahead'],
 }
 
 t.test('a hundred thousand wrong inputs: nothing throws, and every branch was met', async (t) => {
