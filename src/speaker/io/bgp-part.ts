@@ -147,7 +147,7 @@ const SILENT_FOR_MS = 2000
 const SETTLE_MS = 50
 
 /** Nothing is judged before everything is read: what an earlier process wrote holds until then. */
-const NOT_YET: ClaimWish = { announced: 'soon', hasLine: true, gone: [], report: undefined, againMs: undefined }
+const NOT_YET: ClaimWish = { announced: 'soon', lost: true, gone: [], report: undefined, againMs: undefined }
 
 function wishOf(part: Part, claim: AddressClaimObject): ClaimWish {
   if (!part.routes.ready()) return NOT_YET
@@ -158,7 +158,8 @@ function wishOf(part: Part, claim: AddressClaimObject): ClaimWish {
   const told = verdicts.some((verdict) => verdict.told)
   const pending = verdicts.some(({ reason }) => reason === 'pending')
   const announced = told ? 'yes' : pending ? 'soon' : 'no'
-  const hasLine = line !== undefined && part.bgp.conf() !== undefined
+  // A session that was lost may be back soon; anything else that ends it was meant.
+  const lost = verdicts.some(({ reason }) => reason === 'session-down')
   const cluster = part.facts()
   const stale = [...announcersOf(claim)].filter((node) => node !== self && departures.isGone(node, clock.monotonicMs()))
   const noNextHop = routes.plan().silent.get(name) === 'no-next-hop' ? routes.obstacles(claim) : undefined
@@ -166,12 +167,12 @@ function wishOf(part: Part, claim: AddressClaimObject): ClaimWish {
   const isNews = report !== undefined && !says(claim, report)
   if (!isNews && stale.length === 0) {
     if (report?.status !== 'False') silentSinceMs.delete(name)
-    return { announced, hasLine, gone: [], report: undefined, againMs: undefined }
+    return { announced, lost, gone: [], report: undefined, againMs: undefined }
   }
   const isOurs = isReporter(self, claim.spec.address, cluster)
   const waitMs = report?.status === 'False' ? silentFor(part, name) : 0
   const againMs = isNews && waitMs > 0 ? waitMs + SETTLE_MS : undefined
-  return { announced, hasLine, gone: isOurs ? stale : [], report: isNews && isOurs && waitMs <= 0 ? report : undefined, againMs }
+  return { announced, lost, gone: isOurs ? stale : [], report: isNews && isOurs && waitMs <= 0 ? report : undefined, againMs }
 }
 
 /** How much longer the claim has to be silent before it is said, in milliseconds. */

@@ -23,8 +23,8 @@ export interface RouteClaims {
 export interface ClaimWish {
   /** Whether a router is told the address by this node. `soon`: not yet, and it will show by itself. */
   readonly announced: 'yes' | 'no' | 'soon'
-  /** Whether there is a line for it at all: without one an entry of this node goes at once. */
-  readonly hasLine: boolean
+  /** Whether that is for a session that was lost: then an entry of this node stays for a while, and goes at once otherwise. */
+  readonly lost: boolean
   /** The nodes of other entries that no speaker keeps up any more, as far as it is this node's part to take them away. */
   readonly gone: readonly string[]
   /** The condition, if it is this node's part to write it and it may be written already. */
@@ -73,7 +73,7 @@ export function createRouteClaims(options: Options): RouteClaims {
     if (wanted.announced === 'soon') loop.addAfter(name, SOON_MS)
     if (wanted.announced === 'yes' && !has) await apply(options, claim, self, new Date(clock.nowMs()).toISOString())
     else if (wanted.announced === 'no' && has) {
-      const waitMs = wanted.hasLine ? holdMs(name) : 0
+      const waitMs = wanted.lost ? holdMs(name) : 0
       if (waitMs > 0) loop.addAfter(name, waitMs)
       else await apply(options, claim, self, undefined)
     }
