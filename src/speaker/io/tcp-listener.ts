@@ -106,7 +106,13 @@ function complete(state: State): void {
     state.acceptors.delete(key)
   }
   const ports = state.port !== undefined ? [state.port] : options.port === 'default' ? [BGP_PORT, SECOND_PORT] : [options.port]
-  const isOpen = ports.some((port) => openAll(state, port))
+  const failures = new Map<number, readonly string[]>()
+  const isOpen = ports.some((port) => {
+    failures.set(port, openAll(state, port))
+    return state.port !== undefined
+  })
+  const failed = isOpen ? (failures.get(state.port ?? 0) ?? []) : [...failures.values()].flat()
+  if (failed.length > 0) problems.set('listen', `Cannot listen everywhere (${failed.join('; ')}); this is tried again.`)
   const isSecond = state.port === SECOND_PORT && options.port === 'default'
   if (isSecond) problems.set('port', `Port ${BGP_PORT} of this node is taken, so peers that call have to call port ${SECOND_PORT}.`)
   applyTerms(state)
@@ -127,23 +133,21 @@ function look(state: State): void {
   if (JSON.stringify([state.port, ...state.problems.values()]) !== before) state.options.onChange?.()
 }
 
-/** False when somebody else has the port (or only root may have it): then nothing is open on it. Addresses that are not there are problems. */
-function openAll(state: State, port: number): boolean {
+/** Nothing is open, and there is no port, when somebody else has it (or only root may). Gives what did not work. */
+function openAll(state: State, port: number): readonly string[] {
   const failures: string[] = []
   const isFirst = state.port === undefined
   for (const door of doorsOf(state.options)) {
     if (state.acceptors.has(door.key)) continue
     const error = open(state, door, port)
     if (error === undefined || isNoMatter(state.options, door, error)) continue
-    failures.push(`${door.key}: ${error.message}`)
+    failures.push(`${door.key} port ${port}: ${error.message}`)
     if (!isFirst || !['EADDRINUSE', 'EACCES'].includes(error.code)) continue
     closeAll(state)
     break
   }
-  if (failures.length > 0) state.problems.set('listen', `Cannot listen on port ${port} (${failures.join('; ')}); this is tried again.`)
-  else state.problems.delete('listen')
   state.port = state.acceptors.size > 0 ? port : undefined
-  return state.port !== undefined
+  return failures
 }
 
 interface Door {
