@@ -20,11 +20,16 @@ export function* autonomousSystemProblem(field: string, value: number): Generato
 
 /** Seconds of a graceful restart have 12 bits in OPEN (RFC 4724 section 3). */
 const MAX_RESTART_SEC = 4095
+/** That of a long-lived one 24, in its capability (RFC 9494 section 3). */
+const MAX_LONG_LIVED_SEC = 16_777_215
 
-/** The time in a `gracefulRestart` block that goes onto the wire. */
+/** The times in a `gracefulRestart` block that go onto the wire. */
 export function* restartProblems(field: string, restart: GracefulRestart | undefined): Generator<Finding> {
-  const { restartTime } = restart ?? {}
+  const { restartTime, staleRoutesTime, longlivedEnabled } = restart ?? {}
   if (restartTime !== undefined && restartTime > MAX_RESTART_SEC) {
     yield { refuse: `${field}.restartTime is ${restartTime}`, cure: `use 0 to ${MAX_RESTART_SEC} seconds: OPEN has 12 bits for it` }
+  }
+  if (longlivedEnabled === true && staleRoutesTime !== undefined && staleRoutesTime > MAX_LONG_LIVED_SEC) {
+    yield { warn: `${field}.staleRoutesTime is ${staleRoutesTime}: ${MAX_LONG_LIVED_SEC} seconds are used, the most that can be said` }
   }
 }

@@ -3,6 +3,7 @@ import { formatIp, type Ip, parseIp } from '../addr/ip.ts'
 import { type AddressRange, parseAddressRange, rangesOverlap } from '../addr/range.ts'
 import type { EipObject, EipSpec } from '../api/eip.ts'
 import { IS_DEFAULT_EIP } from '../api/service-annotations.ts'
+import { eipBgpWarnings } from './bgp-announcement-findings.ts'
 import { drainingWarnings } from './eip-use.ts'
 import type { NodeNetwork } from './node-network.ts'
 import { type Pool, toPool } from './pool.ts'
@@ -55,13 +56,11 @@ function* protocolWarnings({ protocol }: EipSpec): Generator<string> {
   yield `${said}: its addresses are given to Services, and this version does not announce them (it announces ${served.join(', ')})`
 }
 
-/** Fields that speak of nodes and networks say nothing to a protocol by which every node announces. */
-function* announcementWarnings({ protocol = 'bgp', probe, nodeSelectors = [], preferredNodes = [] }: EipSpec): Generator<string> {
+/** Fields that speak of an owner or of the network say nothing to a protocol by which every node announces. */
+function* announcementWarnings({ protocol = 'bgp', probe, preferredNodes = [] }: EipSpec): Generator<string> {
   if (probe === true && protocol !== 'layer2')
     yield `spec.probe has no effect with spec.protocol ${protocol}: only layer2 can ask the network`
-  if (protocol !== 'bgp') return
-  if (nodeSelectors.length > 0) yield 'spec.nodeSelectors has no effect with spec.protocol bgp'
-  if (preferredNodes.length > 0) yield 'spec.preferredNodes has no effect with spec.protocol bgp'
+  if (protocol === 'bgp' && preferredNodes.length > 0) yield 'spec.preferredNodes has no effect with spec.protocol bgp'
 }
 
 function* bindingWarnings(spec: EipSpec, pool: Pool): Generator<string> {
@@ -132,6 +131,7 @@ function* warningsAbout(eip: EipObject, nodes: readonly NodeNetwork[]): Generato
   yield* drainingWarnings(eip, pool)
   yield* protocolWarnings(eip.spec)
   yield* announcementWarnings(eip.spec)
+  yield* eipBgpWarnings(eip.spec)
   yield* unusableWarnings(eip.spec)
   yield* bindingWarnings(eip.spec, pool)
   yield* exclusionWarnings(eip.spec, pool)

@@ -3,6 +3,10 @@ import type { ServiceObject } from '../api/core-objects.ts'
 import {
   ADDRESSES,
   ALLOW_SHARED_IP,
+  BGP_COMMUNITIES,
+  BGP_LOCAL_PREF,
+  BGP_MED,
+  BGP_PEERS,
   DECIDED_ON,
   EIP_NAME,
   LAYER2_NODE,
@@ -14,7 +18,7 @@ import {
 } from '../api/service-annotations.ts'
 import type { Finding } from './verdict.ts'
 
-const READ = [ADDRESSES, ALLOW_SHARED_IP, EIP_NAME, REQUESTED_ADDRESS, PROTOCOL]
+const READ = [ADDRESSES, ALLOW_SHARED_IP, BGP_COMMUNITIES, BGP_PEERS, BGP_LOCAL_PREF, BGP_MED, EIP_NAME, REQUESTED_ADDRESS, PROTOCOL]
 const KNOWN = new Set([...READ, DECIDED_ON, LAYER2_NODE, NODE_PROXY_TYPE, NODE_PROXY_EXTERNAL_IP, NODE_PROXY_INTERNAL_IP])
 
 const OWN_DOMAIN = 'openelb.io'
@@ -27,7 +31,7 @@ const isOurs = (key: string): boolean => domainOf(key) === OWN_DOMAIN || domainO
 const alike = (key: string): readonly string[] => READ.filter((read) => (domainOf(read) === OWN_DOMAIN) === (domainOf(key) === OWN_DOMAIN))
 
 const KEYS_SHOWN = 4
-const KEY_LENGTH = 64
+const KEY_LENGTH = 48
 
 /** The keys under our prefixes that nobody reads. */
 export const unknownKeys = ({ metadata }: Pick<ServiceObject, 'metadata'>): readonly string[] =>

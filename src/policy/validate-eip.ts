@@ -3,6 +3,7 @@ import { formatIp, parseIp } from '../addr/ip.ts'
 import { type AddressRange, rangesOverlap, withoutRanges } from '../addr/range.ts'
 import type { EipObject, EipSpec } from '../api/eip.ts'
 import { IS_DEFAULT_EIP } from '../api/service-annotations.ts'
+import { eipBgpFindings } from './bgp-announcement-findings.ts'
 import { parseInterfaceText } from './interface-choice.ts'
 import { findOverlap, type NamedRanges } from './overlap.ts'
 import { isDefaultEip, type PoolError, toPool } from './pool.ts'
@@ -114,6 +115,7 @@ function* creationFindings(eip: EipObject, others: readonly OtherEip[]): Generat
   yield* nameFindings(eip.metadata.name)
   yield* interfaceFindings(eip.spec)
   yield* repetitionFindings(eip.spec)
+  yield* eipBgpFindings(eip.spec)
   yield* overlapFindings(pool.value.ranges, others)
   if (pool.value.isDefault) yield* defaultFindings(others)
 }
@@ -142,6 +144,7 @@ function* changeFindings(eip: EipObject, before: EipObject, others: readonly Oth
   if (!pool.ok && (old.ok || !isSame(old.error, pool.error))) yield poolFinding(pool.error)
   if (!isSame([is.interface, is.interfaces], [was.interface, was.interfaces])) yield* interfaceFindings(is)
   if (!isSame([is.addresses, is.reservations], [was.addresses, was.reservations])) yield* repetitionFindings(is)
+  if (!isSame([is.bgp, is.addresses], [was.bgp, was.addresses])) yield* eipBgpFindings(is)
   yield* overlapFindings(grownRanges(eip, before), others)
   if (becomesDefault(eip, before)) yield* defaultFindings(others)
 }

@@ -5,6 +5,7 @@
 import type { ServiceObject } from '../api/core-objects.ts'
 import { KUBE_VIP, OPT_IN, OPT_IN_VALUE } from '../api/service-annotations.ts'
 import { ADDRESS_SOURCES, EIP_SOURCES, readServiceRequest, SHARING_SOURCES } from '../api/service-request.ts'
+import { BGP_ANNOTATIONS, bgpAnnotationFindings } from './bgp-announcement-findings.ts'
 import { keyFindings, unknownKeys } from './key-findings.ts'
 import { type RequestFacts, requestFindings } from './request-findings.ts'
 import { settingFindings } from './setting-findings.ts'
@@ -20,6 +21,7 @@ export interface ServiceFacts extends RequestFacts {
 const SETTINGS: readonly string[] = [
   ...[...ADDRESS_SOURCES, ...EIP_SOURCES, ...SHARING_SOURCES].map(({ setting }) => setting),
   `${KUBE_VIP}/ignore`,
+  ...BGP_ANNOTATIONS,
 ]
 
 /** The parts of a Service that are judged: all annotations of ours and of those that are read as ours, and the fields. Equal parts get equal answers. */
@@ -61,6 +63,7 @@ function* findingsAbout(service: ServiceObject, facts: ServiceFacts): Generator<
     return
   }
   yield* keyFindings(service)
+  yield* bgpAnnotationFindings(service)
   yield* settingFindings(service, request.value, { pools: facts.pools.all, settings: facts.settings })
   yield* requestFindings(service, request.value, facts)
 }

@@ -29,12 +29,9 @@ t.test('one warning for each thing that is probably not meant, and none for a pl
     [],
   )
   const table: readonly (readonly [string, Partial<EipSpec>, RegExp, EipOptions?])[] = [
-    [
-      'no protocol',
-      { protocol: 'bgp' },
-      /^spec\.protocol is bgp: its addresses are given .* does not announce them \(it announces layer2\)$/,
-    ],
-    ['vip', { protocol: 'vip' }, /^spec\.protocol is vip: /],
+    ['vip', { protocol: 'vip' }, /^spec\.protocol is vip: its addresses are given .* does not announce them \(it announces layer2, bgp\)$/],
+    ['bgp beside layer2', { bgp: { med: 1 } }, /^spec\.bgp has no effect with spec\.protocol layer2$/],
+    ['bgp without an owner', { protocol: 'bgp', preferredNodes: [{ weight: 1, selector: {} }] }, /^spec\.preferredNodes has no effect/],
     ['multicast', { address: '224.0.0.1' }, /^spec\.address contains addresses of 224\.0\.0\.0\/4: they are multicast/],
     ['link-local', { addresses: ['fe80::1'] }, /^spec\.addresses\[0\] contains addresses of fe80::\/10/],
     [
@@ -92,7 +89,7 @@ t.test('one warning for each thing that is probably not meant, and none for a pl
     [],
     'what is excluded is not warned of',
   )
-  t.match(eipWarnings(eipObject('e', '10.9.0.0/24'), undefined, []), [/^spec\.protocol is missing, which means bgp: /])
+  t.same(about({ protocol: 'bgp', nodeSelectors: [{}], bgp: { communities: ['no-export'] } }), [])
   t.same(eipWarnings(eipObject('e', 'x'), undefined, NODES), [], 'one that is no pool is refused, and has no warnings')
 })
 
@@ -185,10 +182,9 @@ t.test('what has no effect with the protocol of the Eip is said', async (t) => {
   const preferredNodes = [{ weight: 1, selector: {} }]
   const [, ...vip] = about({ protocol: 'vip', probe: true, nodeSelectors: [{}], preferredNodes })
   t.same(vip, ['spec.probe has no effect with spec.protocol vip: only layer2 can ask the network'])
-  const [, ...bgp] = about({ protocol: 'bgp', probe: true, nodeSelectors: [{}], preferredNodes })
+  const bgp = about({ protocol: 'bgp', probe: true, nodeSelectors: [{}], preferredNodes })
   t.same(bgp, [
     'spec.probe has no effect with spec.protocol bgp: only layer2 can ask the network',
-    'spec.nodeSelectors has no effect with spec.protocol bgp',
     'spec.preferredNodes has no effect with spec.protocol bgp',
   ])
 })

@@ -55,15 +55,44 @@ t.test('BgpPeer', async (t) => {
     [{ conf: { ...OK, neighborAddress: '0.0.0.0' } }, /^spec\.conf\.neighborAddress is 0\.0\.0\.0, which no router can have: /],
     [{ conf: { ...OK, neighborAddress: '224.0.0.5' } }, /which no router can have/],
     [{ conf: { ...OK, neighborAddress: 'ff02::5' } }, /which no router can have/],
-    [{ conf: { ...OK, neighborAddress: 'fe80::1' } }, /^allowed$/],
-    [{ conf: { neighborInterface: 'eth0', peerAs: 65000 } }, /^allowed \| .*unnumbered session.* is not served/],
+    [{ conf: { ...OK, neighborAddress: 'fe80::1' } }, /^allowed \| .* is link-local: without spec\.conf\.neighborInterface/],
+    [{ conf: { ...OK, neighborAddress: 'fe80::1', neighborInterface: 'eth0' } }, /^allowed$/],
+    [{ conf: { ...OK, neighborInterface: 'eth0' } }, /^allowed \| spec\.conf\.neighborInterface has no effect beside/],
+    [{ conf: { neighborInterface: 'eth0', peerAs: 65000 } }, /^allowed$/],
+    [{ conf: { neighborInterface: 'eth0', peerAs: 65000, authPassword: 'x' } }, /^spec\.conf has a password and neighborInterface without/],
+    [
+      { conf: { neighborInterface: 'eth0', peerAs: 65000, authPasswordSecretKey: 'x' } },
+      /^spec\.conf has a password and neighborInterface/,
+    ],
+    [{ conf: { neighborAddress: '10.251.0.31', dynamicAs: 'external' } }, /^allowed$/],
+    [{ conf: { ...OK, dynamicAs: 'external' } }, /^spec\.conf\.peerAs and spec\.conf\.dynamicAs are both given: /],
+    [{ conf: { ...OK, authPassword: 'x', authPasswordSecretKey: 'y' } }, /^spec\.conf\.authPassword and .*Key are both given: /],
+    [{ conf: { ...OK, authPasswordSecretKey: 'y' } }, /^allowed$/],
+    [{ conf: { ...OK, vrf: 'red' } }, /^allowed$/],
+    [{ conf: { ...OK, vrf: 'a name that is too long' } }, /^allowed \| spec\.conf\.vrf is "a name that is too long", which no interface/],
+    [{ conf: OK, transport: { localAddress: '10.251.0.1', bindInterface: 'eth0.7' } }, /^allowed$/],
+    [{ conf: OK, transport: { localAddress: 'eth0' } }, /^spec\.transport\.localAddress is not an address: /],
+    [{ conf: OK, transport: { localAddress: 'fd00::1' } }, /^spec\.transport\.localAddress is IPv6 and the peer is IPv4: /],
+    [{ conf: OK, transport: { bindInterface: 'a/b' } }, /^spec\.transport\.bindInterface is "a\/b": /],
+    [{ conf: OK, ttlSecurity: { enabled: true, ttlMin: 254 } }, /^allowed$/],
+    [{ conf: OK, ttlSecurity: { ttlMin: 254 } }, /^allowed \| spec\.ttlSecurity\.ttlMin has no effect/],
+    [{ conf: OK, ttlSecurity: { enabled: true }, ebgpMultihop: { enabled: true } }, /^spec\.ttlSecurity and spec\.ebgpMultihop are both/],
+    [
+      { conf: { ...OK, localAs: 65000 }, ebgpMultihop: { enabled: true } },
+      /^allowed \| spec\.ebgpMultihop has no effect: the peer is internal/,
+    ],
+    [{ conf: { neighborAddress: '10.251.0.31', dynamicAs: 'internal', role: 'customer' } }, /^allowed \| spec\.conf\.role has no effect/],
+    [{ conf: OK, bfd: { minimumTtl: 250 } }, /^allowed \| spec\.bfd\.minimumTtl has no effect without ebgpMultihop/],
+    [{ conf: OK, bfd: { minimumTtl: 250 }, ebgpMultihop: { enabled: true } }, /^allowed$/],
+    [{ conf: OK, gracefulRestart: { longlivedEnabled: true, staleRoutesTime: 16_777_216 } }, /^allowed \| spec\.gracefulRestart\.stale/],
     [{ conf: { neighborAddress: '10.251.0.31' } }, /^spec\.conf\.peerAs is missing: /],
     [{ conf: { ...OK, peerAs: 0 } }, /^spec\.conf\.peerAs is 0, which is no AS number/],
     [{ conf: { ...OK, localAs: 0 } }, /^allowed$/],
     [{ conf: { ...OK, localAs: 23456 } }, /^spec\.conf\.localAs is 23456/],
     [{ conf: { ...OK, authPassword: 'x'.repeat(80) } }, /^allowed$/],
     [{ conf: { ...OK, authPassword: 'ü'.repeat(41) } }, /^spec\.conf\.authPassword has more than 80 bytes: /],
-    [{ conf: OK, timers: { config: { holdTime: '0', keepaliveInterval: '', connectRetry: '5' } } }, /^allowed$/],
+    [{ conf: OK, timers: { config: { holdTime: '0', keepaliveInterval: '', connectRetry: '5' } } }, /^allowed \| .*nobody notices a peer/],
+    [{ conf: OK, timers: { config: { holdTime: '0' } }, bfd: {} }, /^allowed$/],
     [{ conf: OK, timers: { config: { holdTime: '3', keepaliveInterval: '1' } } }, /^allowed$/],
     [{ conf: OK, timers: { config: { holdTime: '1' } } }, /^spec\.timers\.config\.holdTime is "1": use "0" .* or at least "3"/],
     [{ conf: OK, timers: { config: { holdTime: '2' } } }, /^spec\.timers\.config\.holdTime is "2"/],
@@ -99,4 +128,8 @@ t.test('one neighbour in two BgpPeers', async (t) => {
   t.match(judge({ conf: OK, nodeSelector: rack('a') }, other(rack('b'))), /^allowed \| the BgpPeer other has the neighbour .* too; /)
   t.equal(judge({ conf: { ...OK, neighborAddress: '10.251.0.32' } }, other()), 'allowed')
   t.equal(judge({ conf: OK }, peer({ conf: OK })), 'allowed', 'it is not its own rival')
+  const six = (neighborAddress: string) => ({ conf: { neighborAddress, peerAs: 65000 } })
+  t.match(judge(six('fd00::1'), peer(six('fd00:0:0::01'), 'other')), /^the BgpPeer other has the neighbour fd00::1 already/)
+  const link = { conf: { neighborInterface: 'eth0', peerAs: 65000 } }
+  t.match(judge(link, peer(link, 'other')), /^the BgpPeer other has the neighbour behind eth0 already/)
 })

@@ -59,12 +59,37 @@ const TABLE: readonly { readonly name: string; readonly given: ReturnType<typeof
   {
     name: 'a misspelt key of ours',
     given: opted({ 'openelb.io/address': '10.251.0.151' }),
-    want: /^allowed \| the annotation openelb\.io\/address is not one that OpenELB reads; there are openelb\.io\/addresses, openelb\.io\/allow-shared-ip$/,
+    want: /^allowed \| the annotation openelb\.io\/address is not one that OpenELB reads; there are openelb\.io\/addresses, .*, openelb\.io\/bgp-med$/,
   },
   {
     name: 'a misspelt key of the original',
     given: opted({ 'eip.openelb.kubesphere.io/v1alpha3': 'p1' }),
     want: /^allowed \| the annotation eip\.openelb\.kubesphere\.io\/v1alpha3 is not one that OpenELB reads; there are eip\.openelb/,
+  },
+  {
+    name: 'how its addresses are announced',
+    given: opted({
+      'openelb.io/bgp-communities': '65000:1, large:65000:1:2,no-export',
+      'openelb.io/bgp-peers': 'tor-1,tor-2',
+      'openelb.io/bgp-local-pref': '200',
+      'openelb.io/bgp-med': '0',
+    }),
+    want: /^allowed$/,
+  },
+  {
+    name: 'a community that is none',
+    given: opted({ 'openelb.io/bgp-communities': '65000:1,no-exprt' }),
+    want: /^openelb\.io\/bgp-communities: "no-exprt" is no community: write 65000:1, /,
+  },
+  {
+    name: 'a peer that can have no such name',
+    given: opted({ 'openelb.io/bgp-peers': 'Tor 1' }),
+    want: /^openelb\.io\/bgp-peers: "Tor 1" is no name: /,
+  },
+  {
+    name: 'a MED that is too great',
+    given: opted({ 'openelb.io/bgp-med': '4294967296' }),
+    want: /^openelb\.io\/bgp-med: "4294967296" is no number: write 0 to 4294967295/,
   },
   { name: 'an Eip and an address of it', given: opted({ [EIP]: 'p1', [IP]: '10.251.0.152' }), want: /^allowed$/ },
   { name: 'loadBalancerIP in a pool', given: opted({}, { loadBalancerIP: '10.251.0.151' }), want: /^allowed$/ },

@@ -1,5 +1,5 @@
 /** The defined-sets of a policy text. */
-import { type Ip, parseIp } from '../../../addr/ip.ts'
+import { parseIp } from '../../../addr/ip.ts'
 import { type Prefix, parsePrefix, prefixOf } from '../../../addr/prefix.ts'
 import { asPathPattern, communityPattern, type ExtendedPattern, extendedPattern, largePattern } from './pattern.ts'
 import { type Faults, quoted, type Section } from './section.ts'
@@ -28,20 +28,12 @@ export function parsePrefixOrIp(text: string): Prefix | undefined {
   return ip.ok ? prefixOf(ip.value) : undefined
 }
 
-/** `10.1.2.3/16` means its network, as in GoBGP. */
-function lenientPrefix(text: string): Prefix | undefined {
-  const [address = '', length = '', ...rest] = text.split('/')
-  const ip: { ok: true; value: Ip } | { ok: false } = parseIp(address)
-  if (!ip.ok || rest.length > 0 || !/^\d{1,3}$/.test(length)) return undefined
-  const bits = ip.value.family === 'IPv4' ? 32 : 128
-  return Number(length) <= bits ? prefixOf(ip.value, Number(length)) : undefined
-}
-
 function readRange(entry: Section, faults: Faults): PrefixRange | undefined {
   const text = entry.text('ip-prefix') ?? ''
   const range = entry.text('masklength-range') ?? ''
-  const prefix = lenientPrefix(text)
-  if (prefix === undefined) return faults.refuse(`${entry.path}.ip-prefix`, `is ${quoted(text)}, which is no prefix`)
+  const read = parsePrefix(text)
+  if (!read.ok) return faults.refuse(`${entry.path}.ip-prefix`, `is ${quoted(text)}, which is no prefix`)
+  const prefix = read.value
   if (range === '') return { prefix, least: prefix.length, most: prefix.length }
   const [, first, last] = /^(\d{1,3})\.\.(\d{1,3})$/.exec(range) ?? []
   const [least, most] = [Number(first), Number(last)]
