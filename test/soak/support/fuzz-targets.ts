@@ -21,6 +21,7 @@ import {
 } from '../../../src/wire/membership.ts'
 import { fromStream, toStream } from '../../../src/wire/membership-stream.ts'
 import { ipOf } from '../../speaker/support/objects.ts'
+import { BGP_PARSER_TARGETS } from './bgp-targets.ts'
 import type { FuzzTarget } from './fuzz.ts'
 import { BFD_TARGETS } from './fuzz-bfd.ts'
 import type { Mutant } from './mutation.ts'
@@ -301,4 +302,5 @@ export const FUZZ_TARGETS: readonly FuzzTarget[] = [
   streamReader,
   opener,
   ...BFD_TARGETS,
+  ...BGP_PARSER_TARGETS,
 ]

@@ -19,6 +19,18 @@ const REACHED: Readonly<Record<string, readonly string[]>> = {
   parseBfd: ['Up', 'Init', 'Down', 'AdminDown', 'TRUNCATED', 'BAD_FIELD length', 'BAD_FIELD authentication length'],
   'a BFD session': ['Up', 'Down', 'stray'],
   'a BFD session with a key': ['stray', 'its digest is wrong: the keys differ', 'its sequence number is old, or far ahead'],
+  'BGP messages': [
+    'open read',
+    'update accept',
+    'update treat-as-withdraw',
+    'update session-reset',
+    'notification read',
+    'keepalive read',
+    'routeRefresh read',
+    'header 1',
+    'header 2',
+    'header 3',
+  ],
 }
 
 t.test('a hundred thousand wrong inputs: nothing throws, and every branch was met', async (t) => {

@@ -58,7 +58,9 @@ const lengthsOf = (family: Ip['family'], { extendedNextHop }: FamilyContext): re
 function readNextHop(bytes: Uint8Array): NextHop {
   const address = ipFromBytes(bytes.subarray(0, bytes.length === 4 ? 4 : 16))
   const second = bytes.length === 32 ? ipFromBytes(bytes.subarray(16)) : undefined
-  return { address, linkLocal: second && isLinkLocal(second) ? second : undefined }
+  const linkLocal = second && isLinkLocal(second) ? second : undefined
+  // BIRD has no global address to give on an unnumbered link, and writes :: before the one that counts.
+  return linkLocal !== undefined && address.value === 0n ? { address: linkLocal, linkLocal: undefined } : { address, linkLocal }
 }
 
 /** What stands before the prefixes: AFI, SAFI, the next hop behind its length, a reserved byte. */
