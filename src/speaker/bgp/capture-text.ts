@@ -1,5 +1,8 @@
 import { formatIp } from '../../addr/ip.ts'
 import { formatPrefix } from '../../addr/prefix.ts'
+import { formatCommunity } from '../../api/bgp-community.ts'
+import type { AsSegment } from '../../wire/bgp/attributes/as-path.ts'
+import type { PathAttributes } from '../../wire/bgp/attributes/table.ts'
 import type { Capability } from '../../wire/bgp/capabilities.ts'
 import type { UpdateContext } from '../../wire/bgp/context.ts'
 import { HEADER_LENGTH } from '../../wire/bgp/header.ts'
@@ -88,7 +91,7 @@ function describeUpdate(body: Uint8Array, context: UpdateContext): string {
   const { announced, attributes, endOfRib } = reading
   const end = endOfRib === undefined ? [] : [`End-of-RIB ${endOfRib}`]
   const routes = announced.map(({ nextHop, nlri }) => `${prefixes([nlri])} by way of ${formatIp(nextHop.address)}`)
-  const said = routes.length === 0 ? [] : [attributeText(attributes as Readonly<Record<string, unknown>>)]
+  const said = routes.length === 0 ? [] : [attributeText(attributes)]
   return [...end, ...gone, ...routes, ...said, ...defects].filter((part) => part !== '').join('; ')
 }
 
@@ -104,10 +107,23 @@ function prefixes(lists: readonly Nlri[]): string {
   return total > MOST_PREFIXES ? `${texts.join(' ')} and ${total - MOST_PREFIXES} more` : texts.join(' ')
 }
 
-const attributeText = (attributes: Readonly<Record<string, unknown>>): string =>
-  Object.entries(attributes)
-    .map(([name, value]) => `${name} ${JSON.stringify(value, plain)}`)
-    .join(', ')
+/** What is said of routes, as people write it. */
+function attributeText(attributes: PathAttributes): string {
+  const { origin, asPath = [], communities, largeCommunities, extendedCommunities, ...rest } = attributes
+  const words = [
+    ...(communities ?? []).map((value) => formatCommunity({ kind: 'standard', value })),
+    ...(largeCommunities ?? []).map((value) => formatCommunity({ kind: 'large', value })),
+    ...(extendedCommunities ?? []).map((value) => formatCommunity({ kind: 'extended', value })),
+  ]
+  return [
+    `AS path ${asPath.map(segmentText).join(' ') || 'empty'}`,
+    ...(origin === undefined ? [] : [`origin ${origin}`]),
+    ...(words.length === 0 ? [] : [`communities ${words.join(' ')}`]),
+    ...Object.entries(rest).map(([name, value]) => `${name} ${JSON.stringify(value, plain)}`),
+  ].join(', ')
+}
+
+const segmentText = ({ kind, ases }: AsSegment): string => (kind === 'sequence' ? ases.join(' ') : `${kind} {${ases.join(' ')}}`)
 
 function plain(_name: string, value: unknown): unknown {
   if (typeof value === 'bigint') return value.toString()
