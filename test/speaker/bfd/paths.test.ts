@@ -13,7 +13,7 @@ const skip = noWire() ?? false
 t.test('with ourselves', { skip, timeout: 240_000 }, async (t) => {
   const wire = await startBfdWire()
   t.teardown(() => wire.close())
-  const hosts = await Promise.all([wire.node, wire.router].map(startBfdHost))
+  const hosts = await Promise.all([wire.node, wire.router].map((place) => startBfdHost(place)))
   const [host, other] = hosts
   if (host === undefined || other === undefined) throw new Error('two machines')
   t.teardown(() => Promise.all(hosts.map((one) => one.kill())))

@@ -29,8 +29,9 @@ export interface BfdHost {
   kill(): Promise<void>
 }
 
-export async function startBfdHost({ enter }: Pick<WirePlace, 'enter'>): Promise<BfdHost> {
-  const child = startLines<BfdLine>([...enter, process.execPath, CHILD], 'stdout')
+/** `asWhom` is an argv prefix that takes something from the process, such as capabilities. */
+export async function startBfdHost({ enter }: Pick<WirePlace, 'enter'>, asWhom: readonly string[] = []): Promise<BfdHost> {
+  const child = startLines<BfdLine>([...enter, ...asWhom, process.execPath, CHILD], 'stdout')
   await child.next('ready', (line) => 'ready' in line)
   const tell = (command: BfdCommand) => void child.child.stdin?.write(`${JSON.stringify(command)}\n`)
   const reportsOf = () => child.lines.filter((line) => 'reports' in line)

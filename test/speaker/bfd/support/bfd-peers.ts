@@ -1,5 +1,5 @@
 /** FRR's bfdd and BIRD as they come, with configurations of BFD alone. */
-import { chownSync, mkdirSync, writeFileSync } from 'node:fs'
+import { chownSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { must, run } from '../../../../lab/command.ts'
 import { createDaemon, type Daemon, endOf } from '../../../../lab/peers/daemon.ts'
 import type { WirePlace } from '../../../../lab/peers/wire.ts'
@@ -26,13 +26,18 @@ export interface FrrBfd {
   /** How often sessions went down so far. */
   downs(peer: string): Promise<number>
   readonly bfdd: Daemon
+  /** Of bfdd. */
+  pid(): number
+  /** All that bfdd has logged. */
+  log(): string
   stop(): Promise<void>
 }
 
 const FRR = '/usr/lib/frr'
 
-/** `lines` are the configuration inside `bfd`. */
-export async function startFrrBfd({ namespace, folder: parent }: WirePlace, lines: readonly string[]): Promise<FrrBfd> {
+/** `lines` are the configuration inside `bfd`, `before` what stands before it. */
+export async function startFrrBfd(place: WirePlace, lines: readonly string[], before: readonly string[] = []): Promise<FrrBfd> {
+  const { namespace, folder: parent } = place
   const folder = `${parent}/frr-bfd`
   mkdirSync(folder, { recursive: true, mode: 0o755 })
   const [uid = 0, gid = 0] = await Promise.all(['-u', '-g'].map(async (flag) => Number(await must('frr', ['id', flag, 'frr']))))
@@ -43,7 +48,7 @@ export async function startFrrBfd({ namespace, folder: parent }: WirePlace, line
   }
   const [zebra, bfdd] = [daemon('zebra'), daemon('bfdd', '--bfdctl', `${folder}/bfdd.sock`)]
   writeFileSync(`${folder}/zebra.conf`, '')
-  writeFileSync(`${folder}/bfdd.conf`, ['bfd', ...lines, 'exit', ''].join('\n'))
+  writeFileSync(`${folder}/bfdd.conf`, [...before, 'bfd', ...lines, 'exit', ''].join('\n'))
   const ask = (...commands: readonly string[]) =>
     run(['vtysh', '--vty_socket', folder, '-d', 'bfdd', ...commands.flatMap((command) => ['-c', command])])
   zebra.start()
@@ -75,6 +80,8 @@ export async function startFrrBfd({ namespace, folder: parent }: WirePlace, line
       return counters.find((one) => one.peer === peer)?.['session-down'] ?? Number.NaN
     },
     bfdd,
+    pid: () => Number(readFileSync(`${folder}/bfdd.pid`, 'utf8')),
+    log: () => readFileSync(`${folder}/bfdd.out`, 'utf8'),
     async stop() {
       await bfdd.stop('SIGKILL')
       await zebra.stop('SIGKILL')
