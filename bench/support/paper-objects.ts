@@ -159,6 +159,7 @@ export function paperCollections(cluster: PaperCluster): Collections {
     nodes: cluster.nodes.map(node),
     pods: cluster.nodes.map(speakerPod),
     eips: [{ metadata: meta(11, 0, EIP, undefined), spec }],
+    bgpconfs: [],
     events: [],
   }
 }

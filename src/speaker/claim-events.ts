@@ -8,6 +8,8 @@ export interface ClaimEvents {
   taken(claim: AddressClaimObject, nodes?: readonly string[]): void
   /** Nobody announces it, and why. */
   unannounced(claim: AddressClaimObject, message: string): void
+  /** What cannot be read of the annotations of one of its Services (`namespace/name`). */
+  unreadable(claim: AddressClaimObject, service: string, message: string): void
   /** The claim of an address of this node is gone. */
   withdrawn(claim: AddressClaimObject): void
 }
@@ -24,6 +26,10 @@ export function createClaimEvents({ self, recorder, eipUid }: Options): ClaimEve
   return {
     unannounced({ spec }, message) {
       for (const holder of spec.holders) recorder.record(serviceOf(holder), { type: 'Warning', reason: 'SetBalancer', message })
+    },
+    unreadable({ spec }, service, message) {
+      const holder = spec.holders.find(({ namespace, name }) => `${namespace}/${name}` === service)
+      if (holder !== undefined) recorder.record(serviceOf(holder), { type: 'Warning', reason: 'AnnotationIgnored', message })
     },
     taken({ spec }, nodes = [self]) {
       const event = { type: 'Normal', reason: 'SetBalancer', message: `success to add nexthops [${nodes.join(' ')}]` } as const

@@ -41,7 +41,7 @@ const GRACE_MS = 10_000
 const HAND_OVER_MS = 8000
 /** Routes are told once more as about to go, withdrawn after a second, and the sessions end with a word. */
 const LEAVE_BGP_MS = 4000
-const RESTART_BGP_MS = 1000
+const RESTART_BGP_MS = 3000
 const LOOPBACK_INDEX = 1
 
 runMain('openelb-speaker', async () => {

@@ -136,7 +136,11 @@ await t.test('attributes: of the Eip, and of the Service before it; several addr
   await createObject(api, EIPS, { metadata: { name: 'wide' }, spec: { address: '198.51.100.0/24', protocol: 'bgp', bgp } })
   const [first, second] = ['198.51.100.5', '198.51.100.9']
   const service = serviceObject(first, 'Cluster')
-  const annotations = { 'openelb.io/bgp-communities': 'large:1:2:3,no-export', 'openelb.io/bgp-med': '7' }
+  const annotations = {
+    'openelb.io/bgp-communities': 'large:1:2:3,no-export',
+    'openelb.io/bgp-med': '7',
+    'openelb.io/bgp-local-pref': 'high',
+  }
   await createObject(api, SERVICES, { ...service, metadata: { ...service.metadata, annotations } })
   for (const address of [first, second]) await world.claim(address, { protocol: 'bgp', eip: 'wide' })
   const path = await until('the attributes', async () =>
@@ -146,6 +150,9 @@ await t.test('attributes: of the Eip, and of the Service before it; several addr
   t.same([...path.communities].sort(), ['65000:1', '65535:65281'])
   t.same(path.largeCommunities, ['1:2:3'])
   t.same(await world.paths(`${first}/32`), [], 'the address alone is not told')
+  const complained = (events: readonly string[]) =>
+    events.some((event) => /^AnnotationIgnored ignored: .*bgp-local-pref: "high"/.test(event))
+  await until('a word about the annotation', async () => complained(await world.events(serviceName(first))))
   await deleteObject(api, ADDRESS_CLAIMS, { name: first })
   await until('its communities go with it', async () => (await world.paths('198.51.100.0/24'))[0]?.largeCommunities.length === 0)
   await deleteObject(api, ADDRESS_CLAIMS, { name: second })

@@ -62,6 +62,8 @@ interface Part extends BgpPartOptions {
   readonly means: () => BgpMeans
   /** By claim, since when nobody announces it. */
   readonly silentSinceMs: Map<string, number>
+  /** By Service, what was said of its annotations. */
+  readonly complained: Map<string, string>
 }
 
 /** Creates it; nothing is asked before watch(), nothing said before start(). */
@@ -99,6 +101,7 @@ function createPart(options: BgpPartOptions): Part {
     departures: createDepartures(),
     means: createMeans(bgp, () => cluster.facts().nodes),
     silentSinceMs: new Map(),
+    complained: new Map(),
     routes: routesOf(options, bgp, () => part),
     claims: createRouteClaims({
       ...options,
@@ -139,7 +142,23 @@ const upPeersOf = (engine: BgpEngine | undefined): string =>
 function looked(part: Part): void {
   const facts = part.facts()
   part.departures.follow(reporters(facts), facts.nodeNames, part.clock.monotonicMs())
+  complain(part)
   part.statuses.wake()
+}
+
+/** Once for each text of a Service, by one speaker for all. */
+function complain({ self, routes, cluster, complained, events, facts }: Part): void {
+  const { complaints } = routes.plan()
+  if (complaints.size === 0) complained.clear()
+  for (const [name, complaint] of complaints) {
+    const claim = cluster.claims.get(name)
+    for (const [service, problems] of claim === undefined ? [] : complaint) {
+      const message = `ignored: ${problems.join('; ')}`
+      if (complained.get(service) === message) continue
+      complained.set(service, message)
+      if (claim !== undefined && isReporter(self, claim.spec.address, facts())) events.unreadable(claim, service, message)
+    }
+  }
 }
 
 /** A condition that is False is not worth a write for the moment in which a new address finds its sessions. */

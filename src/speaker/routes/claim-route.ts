@@ -24,7 +24,13 @@ export interface ClaimRoute {
 /** Why there is no route for a claim of BGP. `incomplete`: not yet known; what was announced stays. */
 export type RouteSilence = 'incomplete' | 'bad-claim' | 'no-next-hop'
 
-export type ClaimOutcome = { readonly route: ClaimRoute } | { readonly silent: RouteSilence; readonly route: ClaimRoute | undefined }
+export type ClaimOutcome = ({ readonly route: ClaimRoute } | { readonly silent: RouteSilence; readonly route: ClaimRoute | undefined }) & {
+  /** What cannot be read of the annotations of its Services; absent where there is nothing. */
+  readonly complaint?: Complaint
+}
+
+/** Sentences without a full stop, and the Services (`namespace/name`) that they are about. */
+export type Complaint = ReadonlyMap<string, readonly string[]>
 
 /**
  * Whether the claim is announced by BGP: by its protocol; or it was until its Eip changed to layer 2, this node is recorded as announcing
@@ -77,7 +83,8 @@ export function createClaimRoutes(hops: NextHopChoice): ClaimRoutes {
       const keys = before?.claim === claim ? before.keys : claim.spec.holders.map((holder) => `${holder.namespace}/${holder.name}`)
       const inputs = inputsOf(claim, keys, facts, hops)
       if (before?.claim === claim && sameInputs(before, inputs)) return before.outcome
-      const outcome = outcomeOf(claim, inputs, before?.outcome.route, intern)
+      const complaint = complaintOf(keys, inputs)
+      const outcome = { ...outcomeOf(claim, inputs, before?.outcome.route, intern), ...(complaint && { complaint }) }
       known.set(name, { claim, keys, ...inputs, outcome })
       return outcome
     },
@@ -101,6 +108,14 @@ function inputsOf({ spec }: AddressClaimObject, keys: readonly string[], facts: 
     endpoints,
     nextHops: complete ? hops.of(choice, read) : undefined,
   }
+}
+
+function complaintOf(keys: readonly string[], { services }: Inputs): Complaint | undefined {
+  const said = keys.flatMap((key, at) => {
+    const problems = services[at]?.wishes?.problems ?? []
+    return problems.length > 0 ? [[key, problems] as const] : []
+  })
+  return said.length === 0 ? undefined : new Map(said)
 }
 
 const sameInputs = (a: Inputs, b: Inputs): boolean =>

@@ -1,5 +1,5 @@
 import type { BgpLine } from '../bgp/route.ts'
-import { type ClaimRoute, createClaimRoutes, isForBgp, isHostRoute, type RouteSilence } from './claim-route.ts'
+import { type ClaimRoute, type Complaint, createClaimRoutes, isForBgp, isHostRoute, type RouteSilence } from './claim-route.ts'
 import { createNextHopChoice, type NextHopChoice, type NextHops, selfFirst } from './next-hops.ts'
 import type { RouteFacts } from './route-facts.ts'
 import { mergedAttributes, united } from './wishes.ts'
@@ -11,6 +11,8 @@ export interface RoutePlan {
   readonly lineOf: ReadonlyMap<string, BgpLine>
   /** By the name of the claim. */
   readonly silent: ReadonlyMap<string, RouteSilence>
+  /** By the name of the claim, what cannot be read of the annotations of its Services. */
+  readonly complaints: ReadonlyMap<string, Complaint>
   /** How many claims cannot be judged yet. */
   readonly incomplete: number
 }
@@ -33,12 +35,14 @@ export function createRoutes(): Routes {
       const members = new Map<string, ClaimRoute[]>()
       const routeOf = new Map<string, ClaimRoute>()
       const silent = new Map<string, RouteSilence>()
+      const complaints = new Map<string, Complaint>()
       const names = new Set<string>()
       for (const claim of facts.claims) {
         if (!isForBgp(claim, facts.self)) continue
         const { name } = claim.metadata
         names.add(name)
         const outcome = claimRoutes.of(claim, facts)
+        if (outcome.complaint !== undefined) complaints.set(name, outcome.complaint)
         if ('silent' in outcome) silent.set(name, outcome.silent)
         const { route } = outcome
         if (route === undefined) continue
@@ -56,7 +60,7 @@ export function createRoutes(): Routes {
         }),
       )
       const incomplete = [...silent.values()].filter((reason) => reason === 'incomplete').length
-      return { lines: [...made.values()].map(({ line }) => line), lineOf, silent, incomplete }
+      return { lines: [...made.values()].map(({ line }) => line), lineOf, silent, complaints, incomplete }
     },
   }
 }

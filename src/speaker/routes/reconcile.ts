@@ -53,7 +53,7 @@ interface Options {
 /** How long a restarted speaker waits for endpoints and Services that it cannot judge a route without, before it tells what it has. */
 const COMPLETE_WITHIN_MS = 10_000
 
-const NOTHING: RoutePlan = { lines: [], lineOf: new Map(), silent: new Map(), incomplete: 0 }
+const NOTHING: RoutePlan = { lines: [], lineOf: new Map(), silent: new Map(), complaints: new Map(), incomplete: 0 }
 
 interface State {
   engine: BgpEngine | 'none' | 'opening'
@@ -111,7 +111,7 @@ function look(options: Options, state: State, routes: Planner, again: () => void
     tell(engine, options, state, before)
   }
   onLook()
-  return state.told ? undefined : COMPLETE_WITHIN_MS / 10
+  return state.told || state.waitingSinceMs === undefined ? undefined : COMPLETE_WITHIN_MS / 10
 }
 
 /** Every claim that changed, or whose line did, is looked at for what it says. */

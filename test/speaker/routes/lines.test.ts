@@ -137,3 +137,13 @@ t.test('attributes: communities are united, a Service goes before its Eip, the f
   t.equal(lines[0]?.attributes.extendedCommunities.length, 1)
   t.same(lines[0]?.peers, ['a', 'b', 'tor'])
 })
+
+t.test('what cannot be read of annotations is told with its Service, once for a claim', async (t) => {
+  const services = { 'default/web': { annotations: { 'openelb.io/bgp-med': 'low' } } }
+  const { complaints, lines } = planOf({
+    claims: [bgpClaim('192.0.2.1', { holders: [WEB, API] })],
+    services: { ...services, 'default/api': {} },
+  })
+  t.equal(lines.length, 1, 'it is announced all the same')
+  t.same([...(complaints.get('192.0.2.1') ?? [])], [['default/web', ['openelb.io/bgp-med: "low" is no number from 0 to 4294967295']]])
+})
