@@ -55,6 +55,6 @@ export const holdersOf = ({ spec }: AddressClaimObject): string =>
 
 /** The nodes that announce the address: the layer 2 owner, or all announcers. */
 export function announcersOf({ status }: AddressClaimObject): string {
-  const nodes = status?.owner === undefined ? (status?.announcers ?? []).map(({ node }) => node) : [status.owner.node]
+  const nodes = status?.owner === undefined ? (status?.announcers ?? []).map(({ node }) => node).toSorted() : [status.owner.node]
   return nodes.join(',')
 }

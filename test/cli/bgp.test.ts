@@ -100,9 +100,9 @@ t.test('routes: all pages of a node, with whom it told', async (t) => {
   const { out, err } = await run('routes n1', { pages })
   t.equal(
     out,
-    `PREFIX         NEXT HOPS   TOLD            ATTRIBUTES
-10.99.0.1/32   n1,n2       frr             local-pref 200 65000:1
-fd00::1/128    n1,n2       nobody of tor
+    `PREFIX         NEXT HOPS   TOLD                ATTRIBUTES
+10.99.0.1/32   n1,n2       frr                 local-pref 200 65000:1
+fd00::1/128    n1,n2       nobody (only tor)
 `,
   )
   t.equal(err, '2 prefixes')
@@ -118,7 +118,7 @@ const WHY = {
 }
 
 t.test('why: each node and peer, the reason, and what to do', async (t) => {
-  const pages = { ...bgpPages({ n1: bgp(), n2: bgp() }), ...whyPages('10.99.0.1', WHY), ...whyPages('10.99.0.1/32', WHY) }
+  const pages = { ...bgpPages({ n1: bgp(), n2: bgp() }), ...whyPages('10.99.0.1', WHY) }
   const objects = [...world, bgpClaim('10.99.0.1', 'web', ['n1'])]
   for (const asked of ['10.99.0.1', '10.99.0.1/32']) {
     const { out, code } = await run(`why ${asked}`, { objects, pages })
@@ -154,7 +154,7 @@ t.test('why: nodes that are silent, addresses that nobody holds, and those of la
   t.equal((await run('why 10.99.0.9', { pages: { ...pages, ...empty('10.99.0.9') } })).out, 'Nobody holds it, so no node announces it.\n')
   const layer2 = [...world, claim('10.0.0.2', 'web', { owner: 'n1' })]
   t.match((await run('why 10.0.0.2', { objects: layer2, pages: { ...pages, ...empty('10.0.0.2') } })).out, /by layer2, not by BGP/)
-  const canonical = empty('fd00::1/128')
+  const canonical = empty('fd00::1')
   t.match((await run('why FD00:0::1/128', { pages: { ...pages, ...canonical } })).out, /Nobody holds it/, 'asked in canonical text')
   t.match((await run('why 10.99.0.1', { objects: held, pages })).out, /^n1 +<none> +no +its speaker cannot be asked/m)
 })

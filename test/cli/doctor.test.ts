@@ -253,7 +253,7 @@ t.test('pools: what gives nothing, and what should not be given', async (t) => {
     eip('pool', '10.0.0.2', { created: '2026-01-01T00:00:00Z' }),
     eip('twin', '10.0.0.0/30'),
     eip('bad', 'nonsense'),
-    eip('far', '10.9.0.0/24', { protocol: 'bgp' }),
+    eip('far', '10.9.0.0/24', { protocol: 'vip' }),
     eip('new', '10.8.0.0/24', { conditions: [] }),
     eip('sick', '10.7.0.0/24', { conditions: [condition('Ready', 'False', 'Other', 'is sick')] }),
     node('n1', '10.8.0.9'),
@@ -263,7 +263,7 @@ t.test('pools: what gives nothing, and what should not be given', async (t) => {
   t.equal(code, 1)
   t.match(out, /FAIL {2}pools +Eip twin overlaps with the older pool and gives nothing/)
   t.match(out, /FAIL {2}pools +Eip bad: invalid eip address format/)
-  t.match(out, /WARN {2}pools +Eip far: no speaker announces bgp yet/)
+  t.match(out, /WARN {2}pools +Eip far: no speaker announces vip yet/)
   t.match(out, /WARN {2}pools +the allocator has not seen Eip new yet/)
   t.match(out, /FAIL {2}pools +Eip sick: is sick/)
   t.match(out, /WARN {2}pools +Eip pool has given all it has \(1\), and no Service waits/)

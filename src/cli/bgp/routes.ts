@@ -55,7 +55,7 @@ export const hopText = ({ node, addresses }: RouteReport['nextHops'][number]): s
   addresses.length === 0 ? node : `${node} (${addresses.join(', ')})`
 
 function cellsOf({ prefix, nextHops, attributes, peers, told, addresses, eips }: RouteReport): readonly Cell[] {
-  const only = peers === undefined ? '' : ` of ${peers.join(', ')}`
+  const only = peers === undefined ? '' : ` (only ${peers.join(', ')})`
   return [
     prefix,
     nextHops.map(({ node }) => node).join(','),

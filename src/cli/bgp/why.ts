@@ -1,5 +1,5 @@
 /** `openelb bgp why`: which node tells which router about a prefix, and why not. */
-import { formatIp, type Ip, parseIp } from '../../addr/ip.ts'
+import { FAMILY_BITS, formatIp, type Ip, parseIp } from '../../addr/ip.ts'
 import { formatPrefix, parsePrefix, prefixContains } from '../../addr/prefix.ts'
 import { type AddressClaimObject, claimName, holdersText } from '../../api/address-claim.ts'
 import { ADDRESS_CLAIMS } from '../../kube/resources.ts'
@@ -45,11 +45,16 @@ export async function runWhy(input: VerbInput, text: string): Promise<Outcome> {
 
 function readAsked(text: string): Result<Asked, string> {
   const ip = parseIp(text)
-  if (ip.ok) return ok({ text: formatIp(ip.value), ip: ip.value })
+  if (ip.ok) return ok(ofAddress(ip.value))
   const prefix = parsePrefix(text)
   if (!prefix.ok) return err(`${text.slice(0, 64)} is neither an address nor a prefix`)
+  const { family, base, length } = prefix.value
+  // One address alone may be told within a shorter prefix.
+  if (length === FAMILY_BITS[family]) return ok(ofAddress({ family, value: base }))
   return ok({ text: formatPrefix(prefix.value), contains: (each) => prefixContains(prefix.value, each) })
 }
+
+const ofAddress = (ip: Ip): Asked => ({ text: formatIp(ip), ip })
 
 /** The claims on what was asked for. */
 async function claimsOf({ cluster }: VerbInput, asked: Asked): Promise<readonly AddressClaimObject[]> {

@@ -40,7 +40,7 @@ function announcement(claim: AddressClaimObject, nowMs: number, most: number): r
     owner === undefined
       ? announcers.length === 0
         ? 'nobody yet'
-        : announcers.map(({ node }) => node).join(', ')
+        : someOf(announcers.map(({ node }) => node).toSorted())
       : `${owner.node} on ${owner.interface}, for ${formatAge(owner.since, nowMs)}, epoch ${owner.epoch}`
   const wish = moveWishOf(claim)
   const isOpen = wish !== undefined && wish.epoch === owner?.epoch && wish.node !== owner.node
