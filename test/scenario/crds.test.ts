@@ -172,6 +172,31 @@ const REFUSED: readonly { readonly name: string; readonly given: object; readonl
     message: /multihopTtl in body should be less than or equal to 255/,
   },
   {
+    name: 'two AS numbers for one peer',
+    given: object('BgpPeer', 'bad', { conf: { peerAs: 65_000, dynamicAs: 'external' } }),
+    message: /spec\.conf: Invalid value: .*peerAs and dynamicAs exclude each other/,
+  },
+  {
+    name: 'two passwords for one peer',
+    given: object('BgpPeer', 'bad', { conf: { authPassword: 'x', authPasswordSecretKey: 'y' } }),
+    message: /spec\.conf: Invalid value: .*authPassword and authPasswordSecretKey exclude each other/,
+  },
+  {
+    name: 'BFD packets every 9 ms',
+    given: object('BgpPeer', 'bad', { bfd: { transmitInterval: 9 } }),
+    message: /spec\.bfd\.transmitInterval in body should be greater than or equal to 10/,
+  },
+  {
+    name: 'signed BFD without a key',
+    given: object('BgpPeer', 'bad', { bfd: { authentication: { type: 'keyed-sha1', keyId: 1 } } }),
+    message: /spec\.bfd\.authentication\.secretKey: Required value/,
+  },
+  {
+    name: 'a prefix of 33 bits',
+    given: eip('bad', { bgp: { aggregationLength: 33 } }),
+    message: /spec\.bgp\.aggregationLength in body should be less than or equal to 32/,
+  },
+  {
     name: 'a claim under another name',
     given: claim('10.9.0.3', { address: '10.9.0.4' }),
     message: /spec\.address: .*the name of a claim is its address/,
@@ -350,6 +375,18 @@ t.test('the kinds on a real API server', { timeout: LIMIT_MS }, async (t) => {
       }),
       object('BgpConf', 'other', {}),
       object('BgpPeer', 'empty', {}),
+      object('BgpPeer', 'lax', { conf: { peerAs: 0, dynamicAs: 'internal', authPassword: '', authPasswordSecretKey: 'k', vrf: '' } }),
+      object('BgpPeer', 'ours', {
+        conf: { neighborInterface: 'eth0', dynamicAs: 'external', role: 'customer' },
+        ttlSecurity: { enabled: true, ttlMin: 254 },
+        transport: { localAddress: '192.0.2.2', bindInterface: 'eth0' },
+        nextHop: 'nodes',
+        bfd: { transmitInterval: 50, detectMultiplier: 3, authentication: { type: 'keyed-sha1', keyId: 0, secretKey: 'bfd' } },
+      }),
+      eip('routes', {
+        protocol: 'bgp',
+        bgp: { aggregationLength: 24, communities: ['no-export'], peers: ['tor'], localPref: 200, med: 0 },
+      }),
       object('BgpPeer', 'full', {
         conf: { neighborAddress: '192.0.2.1', peerAs: 65_000, removePrivateAs: '' },
         timers: { config: { holdTime: '90', connectRetry: '' } },
