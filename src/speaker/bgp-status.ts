@@ -25,7 +25,7 @@ export function peerStatus({ report, settings, problem }: PeerStanding): NodePee
     return { peerState: { sessionState: 'IDLE' }, ...(problem !== undefined && { lastError: problemError(problem) }) }
   }
   return {
-    peerState: peerState(report),
+    peerState: peerState(report, settings),
     timersState: timersState(report, settings),
     ...lastError(report, problem),
     ...(report.negotiated.length > 0 && { capabilities: report.negotiated.slice(0, 64) }),
@@ -41,8 +41,11 @@ function lastError({ lastError: error }: PeerReport, problem: BgpProblem | undef
   return problem === undefined ? {} : { lastError: problemError(problem) }
 }
 
-function peerState(report: PeerReport): NonNullable<NodePeerStatus['peerState']> {
-  const { address, interface: on, peerAs, localAs, peerRouterId, state, adminDown, flaps, received, sent } = report
+function peerState(report: PeerReport, settings: PeerSettings | undefined): NonNullable<NodePeerStatus['peerState']> {
+  const { address, interface: on, localAs, peerRouterId, state, adminDown, flaps, received, sent } = report
+  // Until it has told its own, the one that it should have.
+  const expected = settings?.expectedAs
+  const peerAs = report.peerAs ?? (typeof expected === 'number' ? expected : undefined)
   return {
     neighborAddress: address ?? on ?? '',
     ...(peerAs !== undefined && { peerAs, peerType: peerAs === localAs ? 0 : 1 }),

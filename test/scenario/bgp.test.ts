@@ -227,3 +227,19 @@ await t.test('D21: without its BgpPeer, or without BgpConf, every node ends its 
   await world.configure()
   await world.hasRoute(ROUTE, NODES_ALL)
 })
+
+await t.test('a node that leaves the cluster: nobody sends there, and what it wrote is taken away by others', async (t) => {
+  await world.until('all announce', ADDRESS, (claim) => announcers(claim).length === 3)
+  await until('all write', async () => Object.keys((await world.peer()).status?.nodesPeerStatus ?? {}).length === 3)
+  await world.speaker('n3').stop('SIGKILL')
+  await deleteObject(api, NODES, { name: 'n3' })
+  await world.hasRoute(ROUTE, ['n1', 'n2'])
+  const claim = await world.until('its entry of the claim goes', ADDRESS, (one) => announcers(one).length === 2)
+  t.same(announcers(claim), ['n1', 'n2'])
+  const left = await until('its entries of the statuses go', async () => {
+    const peers = Object.keys((await world.peer()).status?.nodesPeerStatus ?? {})
+    const confs = Object.keys((await world.conf()).status?.nodesConfStatus ?? {})
+    return peers.length === 2 && confs.length === 2 && [...peers, ...confs].sort()
+  })
+  t.same(left, ['n1', 'n1', 'n2', 'n2'])
+})
