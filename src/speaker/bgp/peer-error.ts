@@ -91,11 +91,7 @@ function sentCause(notification: Notification, peer: PeerSettings, sight: ErrorS
     case ERROR.open:
       return openCause(notification, peer, sight)
     case ERROR.hold:
-      return {
-        code: 'hold',
-        message: `The peer was silent for the hold time of ${Math.round(sight.holdMs / 1000)} s.`,
-        cure: 'See whether the router is alive and reachable; a longer holdTime bears longer silence.',
-      }
+      return holdCause(sight)
     case ERROR.sendHold:
       return {
         code: 'send-hold',
@@ -106,6 +102,17 @@ function sentCause(notification: Notification, peer: PeerSettings, sight: ErrorS
       return ceaseCause(notification)
     default:
       return { code: 'message', message: `The peer sent a message that is wrong (${name}${detail}).`, cure: CURE_PEER_LOG }
+  }
+}
+
+function holdCause({ holdMs, md5Drops }: ErrorSight): PeerCause {
+  const silence = `The peer was silent for the hold time of ${Math.round(holdMs / 1000)} s`
+  const cure = 'See whether the router is alive and reachable; a longer holdTime bears longer silence.'
+  if (md5Drops === 0) return { code: 'hold', message: `${silence}.`, cure }
+  return {
+    code: 'hold',
+    message: `${silence}, and segments with a wrong or missing MD5 signature were received meanwhile.`,
+    cure: `Perhaps the password was changed on one side only. ${cure}`,
   }
 }
 

@@ -1,6 +1,6 @@
 import type { LinkEvent } from './peering.ts'
 import { sessionFailed } from './session-outcome.ts'
-import { type PeerState, stateOf, timerName } from './session-state.ts'
+import { LOOK_MS, type PeerState, stateOf, timerName } from './session-state.ts'
 import { happenOn } from './session-turn.ts'
 import type { FsmTimer } from './timers.ts'
 
@@ -12,19 +12,23 @@ const EVENT_OF: Readonly<Record<FsmTimer, LinkEvent['kind']>> = {
   idleHold: 'IdleHoldTimer_Expires',
   sendHold: 'SendHoldTimer_Expires',
 }
-/** While there is no session, how it stands is looked at this often. */
-export const LOOK_MS = 4000
 /** For so long what a late thread has not read yet may still come before a peer counts as silent. */
 const GRACE_MS = 20
 
+/** What the timers of a peer, which are of no link, are for. */
+export interface PeerTimers {
+  /** Tells what waits. */
+  fill(state: PeerState): void
+  /** Begins anew after a rest. */
+  begin(state: PeerState): void
+}
+
 /** A timer of the session has expired. */
-export function expire(state: PeerState, name: string, fill: (state: PeerState) => void): void {
-  if (name === 'look') {
-    look(state)
-    return
-  }
+export function expire(state: PeerState, name: string, peerTimers: PeerTimers): void {
   const [id = '', timer = ''] = name.split('/')
-  if (timer === '') fill(state)
+  if (name === 'look') look(state)
+  else if (name === 'begin') peerTimers.begin(state)
+  else if (timer === '') peerTimers.fill(state)
   else if (timer === 'hold') state.timers.start(timerName(Number(id), 'grace'), GRACE_MS)
   else if (timer === 'grace') holdExpires(state, Number(id))
   else happenOn(state, Number(id), { kind: EVENT_OF[timer as FsmTimer] } as LinkEvent)

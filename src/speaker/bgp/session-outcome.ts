@@ -1,8 +1,8 @@
 import { formatIp } from '../../addr/ip.ts'
 import type { EndReason } from './fsm-actions.ts'
 import { causeOf, type ErrorSight, type PeerCause, type PeerErrorCode } from './peer-error.ts'
-import { WAKE } from './session-send.ts'
-import type { PeerState, SessionLink } from './session-state.ts'
+import { dropsNow } from './session-links.ts'
+import { LOOK_MS, type PeerState, type SessionLink, WAKE } from './session-state.ts'
 import type { SessionTimes } from './timers.ts'
 
 /** The session is Established: its routes may be told. */
@@ -18,6 +18,7 @@ export function sessionUp(state: PeerState, link: SessionLink, times: SessionTim
   state.downSinceMs = undefined
   state.announcedToUs = 0
   state.leastSlackMs = undefined
+  state.sight = { ...state.sight, ...dropsNow(state) }
   const { global, linkLocal } = transport.interfaceAddresses(local)
   state.outbound.established(
     {
@@ -45,7 +46,8 @@ export function sessionDown(state: PeerState, reason: EndReason): void {
   state.outbound.ended()
   state.downSinceMs = clock.nowMs()
   state.flaps++
-  const sight = { ...state.sight, wasConnected: true, holdMs: established?.holdMs ?? 0 }
+  state.timers.start('look', LOOK_MS)
+  const sight = { ...sinceBegin(state), wasConnected: true, holdMs: established?.holdMs ?? 0 }
   const cause = causeOf(reason, state.settings, sight)
   logger.warn('a BGP session has ended', { peer: state.settings.name, reason: cause?.message ?? reason.kind })
   if (cause !== undefined) remember(state, cause)

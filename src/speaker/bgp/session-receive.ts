@@ -9,8 +9,7 @@ import { readInbound } from './inbound-update.ts'
 import type { LinkEvent } from './peering.ts'
 import { countMessage, countWithdrawals } from './session-counts.ts'
 import { peerOpenOf, refusalOf } from './session-open.ts'
-import { WAKE } from './session-send.ts'
-import { type PeerState, type SessionLink, timerName } from './session-state.ts'
+import { type PeerState, type SessionLink, timerName, WAKE } from './session-state.ts'
 
 /** Tells the machine what happens on a link, and comes back when all of it is done. */
 export type Tell = (state: PeerState, id: number, event: LinkEvent) => void

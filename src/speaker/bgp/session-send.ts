@@ -1,7 +1,7 @@
 import { HEADER_LENGTH } from '../../wire/bgp/header.ts'
 import { MESSAGE_TYPE, type MessageType } from '../../wire/bgp/iana.ts'
 import { countMessage, countWithdrawals, withdrawnIn } from './session-counts.ts'
-import type { PeerState, SessionLink } from './session-state.ts'
+import { type PeerState, type SessionLink, WAKE } from './session-state.ts'
 
 /** More is not asked of the routes while so much has not been taken by the kernel. */
 const MOST_UNWRITTEN_BYTES = 64 * 1024
@@ -53,9 +53,6 @@ export function pump(state: PeerState, written: (link: SessionLink) => void, lat
   if (waitMs === undefined) state.timers.stop(WAKE)
   else state.timers.start(WAKE, waitMs)
 }
-
-/** The name of the timer that wakes the routes. */
-export const WAKE = 'wake'
 
 function flush(state: PeerState, link: SessionLink, written: (link: SessionLink) => void): void {
   if (state.corked.length === 0) return

@@ -99,3 +99,8 @@ export const stateOf = ({ links }: Peering): FsmStateName =>
 
 /** The name of a timer of one link. */
 export const timerName = (id: number, timer: string): string => `${id}/${timer}`
+
+/** The name of the timer that wakes the routes. */
+export const WAKE = 'wake'
+/** While there is no session, how it stands is looked at this often: by the timer `look`. */
+export const LOOK_MS = 4000

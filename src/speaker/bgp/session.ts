@@ -8,17 +8,18 @@ import { idlePeering } from './peering.ts'
 import type { BgpLine } from './route.ts'
 import { settingsChange } from './session-changes.ts'
 import { noCounts } from './session-counts.ts'
-import { expire, LOOK_MS } from './session-expiry.ts'
+import { expire } from './session-expiry.ts'
 import { dropsNow } from './session-links.ts'
 import type { SessionOutbound } from './session-outbound.ts'
 import { reportOf } from './session-report.ts'
 import { pump } from './session-send.ts'
-import { type PeerState, type SessionLink, type SessionOptions, stateOf } from './session-state.ts'
+import { LOOK_MS, type PeerState, type SessionLink, type SessionOptions, stateOf } from './session-state.ts'
 import { abandonLinks, adoptPassword, bfdSpecOf, callerTermsOf, ceaseText, followRouter } from './session-steps.ts'
 import { createNamedTimers } from './session-timers.ts'
 import type { Arrival } from './session-transport.ts'
 import { happen, happenOn } from './session-turn.ts'
 import type { PeerSettings } from './settings.ts'
+import { jittered } from './timers.ts'
 
 /** One peer of this node, from its settings to its routes. */
 export interface PeerSession {
@@ -96,7 +97,7 @@ function initialState(settings: PeerSettings, outbound: SessionOutbound, options
   const state: PeerState = {
     options,
     outbound,
-    timers: createNamedTimers(options.clock, (name) => expire(state, name, fill)),
+    timers: createNamedTimers(options.clock, (name) => expire(state, name, { fill, begin: wanted })),
     capture: createCapture(),
     links: new Map(),
     received: noCounts(),
@@ -171,6 +172,7 @@ function applySoftly(state: PeerState, next: PeerSettings): void {
 }
 
 function switchAdmin(state: PeerState): void {
+  state.timers.stop('begin')
   if (!state.settings.adminDown) wanted(state)
   else happen(state, { kind: 'stop', subcode: CEASE.administrativeShutdown, data: ceaseText('shut down by its BgpPeer'), hard: true })
 }
@@ -188,8 +190,12 @@ function applyAnew(state: PeerState, next: PeerSettings, isOther: boolean): void
   }
   state.lastLocal = next.transport.localAddress
   state.outbound.configure(next)
-  if (!next.adminDown) wanted(state)
+  if (next.adminDown) state.timers.stop('begin')
+  else state.timers.start('begin', jittered(REST_MS, state.options.random()))
 }
+
+/** A router shall have seen the end of the old connection before it is called again: some confuse the two. */
+const REST_MS = 500
 
 function survivesRestart({ established, settings }: PeerState): boolean {
   if (established === undefined || settings.gracefulRestart === undefined || settings.gracefulRestart.restartSec === 0) return false

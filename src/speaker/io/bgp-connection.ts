@@ -16,6 +16,8 @@ interface Options {
   readonly events: ConnectionEvents
   /** Our end where the socket cannot tell it yet. */
   readonly local: Ip | undefined
+  /** Its last word is on the way. */
+  readonly onFinish: () => void
   /** The socket is closed, for whatever reason. */
   readonly onClosed: () => void
 }
@@ -60,6 +62,7 @@ export function openConnection(options: Options): Connection {
       // What comes is read and thrown away: closing with unread bytes resets, and a reset may overtake our last word.
       socket.resume()
       socket.end()
+      options.onFinish()
       clock.setTimer(LAST_WORD_MS, () => socket.destroy())
     },
     destroy() {

@@ -11,6 +11,9 @@ import { openListener } from './tcp-listener.ts'
 import type { IncomingCall } from './tcp-options.ts'
 import { openTcpCall } from './tcp-socket.ts'
 
+/** Connections that say their last word at the same time; of more, the oldest is closed at once. */
+const MOST_FINISHING = 32
+
 export interface TransportOptions {
   readonly libc: Libc
   readonly clock: Clock
@@ -26,6 +29,12 @@ export function createBgpTransport(options: TransportOptions): BgpTransport {
   const { libc, clock, logger, random } = options
   const open = new Set<object>()
   const waiting: (() => void)[] = []
+  const finishing: IncomingCall['socket'][] = []
+  // Whoever calls and calls fills no memory with connections that wait for their end.
+  const finish = (socket: IncomingCall['socket']): void => {
+    finishing.push(socket)
+    if (finishing.length > MOST_FINISHING) finishing.shift()?.destroy()
+  }
   const connect = (
     socket: IncomingCall['socket'],
     call: Pick<IncomingCall, 'remote'>,
@@ -35,9 +44,11 @@ export function createBgpTransport(options: TransportOptions): BgpTransport {
     open.add(socket)
     const onClosed = (): void => {
       open.delete(socket)
+      const at = finishing.indexOf(socket)
+      if (at >= 0) finishing.splice(at, 1)
       if (open.size === 0) for (const resolve of waiting.splice(0)) resolve()
     }
-    return openConnection({ libc, clock, socket, remote: call.remote, local, events, onClosed })
+    return openConnection({ libc, clock, socket, remote: call.remote, local, events, onFinish: () => finish(socket), onClosed })
   }
   return {
     call(call, events) {

@@ -116,7 +116,7 @@ t.test('graceful restart: without a word, and back within the time', { skip: SKI
 })
 
 t.test('causes: refused, another AS, a password, silence', { skip: SKIP }, async (t) => {
-  const { node, us, wire, router, spec } = await createWorld(t)
+  const { node, us, router } = await createWorld(t)
   await node.configure({ peers: [{ ...us, expectedAs: 65_123 }] })
   const wrongAs = await node.cause('as')
   t.match(wrongAs.lastError?.message, /AS 65000, and AS 65123/)
@@ -136,15 +136,44 @@ t.test('causes: refused, another AS, a password, silence', { skip: SKIP }, async
   await node.established()
   await router.stop()
   t.ok(['lost', 'notification-received', 'refused'].includes((await until('a cause', async () => (await node.peer()).lastError)).code))
-  t.ok(spec && wire)
 })
 
-t.test('a password changes under the session', { skip: SKIP }, async (t) => {
+t.test('a password changes here, the session stays; then there, and it is the new one', { skip: SKIP }, async (t) => {
   const { node, us, router, spec } = await createWorld(t, { password: 'first', holdSec: 30 })
+  const [neighbour] = spec.neighbours
+  if (neighbour === undefined) throw new Error('a neighbour is missing')
   await node.configure({ peers: [{ ...us, password: 'first', holdMs: 30_000 }] })
   const { upSinceMs } = await node.established()
-  const [neighbour] = spec.neighbours
   await node.configure({ peers: [{ ...us, password: 'second', holdMs: 30_000 }] })
-  t.match(await node.peer(), { state: 'Established', upSinceMs }, 'it stays')
-  t.ok(neighbour && router)
+  t.match(await node.peer(), { state: 'Established', upSinceMs, sent: { notification: 0 } }, 'it stays')
+  await router.reconfigure({ ...spec, neighbours: [{ ...neighbour, password: 'second' }] })
+  await node.announce([{ prefix: '203.0.113.0/32', count: 5 }])
+  await node.established()
+  await routes(router, 5)
+})
+
+t.test('BFD: a router that is silent is given up long before the hold time, and taken back', { skip: SKIP }, async (t) => {
+  const { node, us, router } = await createWorld(t, { bfd: { intervalMs: 100, multiplier: 3 }, holdSec: 90 })
+  await node.configure({ peers: [{ ...us, holdMs: 90_000, ttl: 1, bfd: { transmitMs: 100, receiveMs: 100 } }] })
+  await node.established()
+  await until('BFD is up', async () => (await node.peer()).bfd?.state === 'Up')
+  router.freeze()
+  const beganMs = performance.now()
+  const down = await node.cause('bfd', 20_000)
+  t.comment(`${Math.round(performance.now() - beganMs)} ms`)
+  t.ok(performance.now() - beganMs < 3000, 'within ten times 3 x 100 ms')
+  t.match(down.notifications, [{ direction: 'sent', code: 6, subcode: 10 }])
+  router.thaw()
+  await node.established()
+  await until('BFD is up again', async () => (await node.peer()).bfd?.state === 'Up')
+  const { flaps } = await node.peer()
+  await node.ask({ close: 'leave' })
+  t.equal((await node.peer()).flaps, flaps + 1, 'its own end is one end')
+})
+
+t.test('bound to an address and a port of its own, and called there', { skip: SKIP }, async (t) => {
+  const { node, us, wire } = await createWorld(t, { port: 1790, passive: false })
+  await node.configure({ listen: { port: 1790, addresses: [wire.place('node').ipv4] }, peers: [{ ...us, passive: true }] })
+  t.match((await node.ask({ peers: true })).listening, { port: 1790 })
+  await node.established()
 })
