@@ -110,4 +110,7 @@ await t.test('a wrong AS is named, with the cure, wherever people look', async (
   t.match(why, '-> openelb bgp peers NODE has the cause, and what to do')
   t.match((await world.speaker('n1').page('/metrics')).text, new RegExp(`^openelb_bgp_session_error\\{peer="${PEER}",code="as"\\} 1$`, 'm'))
   t.match(await shows('status', /0\/3/), /n1, n2, n3: .*65009/)
+  const explained = await shows(`explain address ${ADDRESS}`, /Announced=False/)
+  t.comment(explained)
+  t.match(explained, /^BGP: +- router is not told by n1, n2, n3: there is no session/m)
 })
