@@ -1,4 +1,5 @@
 import { formatIp } from '../../../addr/ip.ts'
+import { type Community, formatCommunity } from '../../../api/bgp-community.ts'
 import type { RouteVerdict } from '../peer-report.ts'
 import type { BgpLine } from '../route.ts'
 import type { PeerSettings } from '../settings.ts'
@@ -65,9 +66,14 @@ function explain({ reason, statement, offer }: Judgement, told: Offer): string {
   }
 }
 
-/** A path in words, such as `via 192.0.2.1, AS path 65001, MED 5, communities 65535:0`. */
+/** A path in words, such as `via 192.0.2.1, AS path 65001, MED 5, communities graceful-shutdown`. */
 export function describeRoute({ nextHop, pathId, attributes }: Route): string {
-  const { asPath = [], med, localPref, communities, largeCommunities, extendedCommunities, onlyToCustomer } = attributes
+  const { asPath = [], med, localPref, communities = [], largeCommunities = [], extendedCommunities = [], onlyToCustomer } = attributes
+  const said: readonly Community[] = [
+    ...communities.map((value) => ({ kind: 'standard', value }) as const),
+    ...largeCommunities.map((value) => ({ kind: 'large', value }) as const),
+    ...extendedCommunities.map((value) => ({ kind: 'extended', value }) as const),
+  ]
   const path = asPath.flatMap(({ ases }) => ases).join(' ')
   const parts = [
     `via ${formatIp(nextHop.address)}${nextHop.linkLocal ? ` and ${formatIp(nextHop.linkLocal)}` : ''}`,
@@ -75,9 +81,7 @@ export function describeRoute({ nextHop, pathId, attributes }: Route): string {
     path === '' ? 'an empty AS path' : `AS path ${path}`,
     localPref !== undefined && `local preference ${localPref}`,
     med !== undefined && `MED ${med}`,
-    communities && `communities ${communities.map((one) => `${one >>> 16}:${one & 0xffff}`).join(' ')}`,
-    largeCommunities && `large communities ${largeCommunities.map((one) => `${one.global}:${one.local1}:${one.local2}`).join(' ')}`,
-    extendedCommunities && `extended communities ${extendedCommunities.map((one) => `0x${Buffer.from(one).toString('hex')}`).join(' ')}`,
+    said.length > 0 && `communities ${said.map(formatCommunity).join(' ')}`,
     onlyToCustomer !== undefined && `OTC ${onlyToCustomer}`,
   ]
   return parts.filter((part) => part !== false && part !== undefined).join(', ')

@@ -32,8 +32,7 @@ t.test('told and pending, with the path in words', async (t) => {
     largeCommunities: [{ global: 1, local1: 2, local2: 3 }],
     extendedCommunities: [Uint8Array.of(0, 2, 253, 232, 0, 0, 0, 1)],
   })
-  const words =
-    'via 192.0.2.1, AS path 65001, MED 5, communities 65535:0 65000:1, large communities 1:2:3, extended communities 0x0002fde800000001, OTC 65001'
+  const words = 'via 192.0.2.1, AS path 65001, MED 5, communities graceful-shutdown 65000:1 large:1:2:3 rt:65000:1, OTC 65001'
   const session = open(line(TEXT, { attributes: said }), peer({ role: 'provider' }))
   t.match(session.why(), { told: false, reason: 'pending', paths: [words] })
   session.pull()
