@@ -7,19 +7,28 @@ const DRAIN_MS = 1000
 /** How long a peer may take to read what is told at the end. */
 const TELL_MS = 1000
 const LOOK_MS = 5
+/** For so long BFD goes on, so that the end of BGP is seen first. */
+const BFD_REST_MS = 100
 
 /** Ends all sessions; see BgpEngine.close(). */
 export async function closeEngine(state: EngineState, how: 'restart' | 'leave', limitMs: number): Promise<void> {
   const { clock, transport } = state.options
   const over = new AbortController()
   const limit = clock.sleep(limitMs, over.signal).catch(() => undefined)
-  // First of all: nobody shall take the end of BFD for a failure.
-  const bfd = state.bfd?.close() ?? Promise.resolve()
-  await Promise.race([limit, endAll(state, how).then(() => bfd)])
+  await Promise.race([limit, endAll(state, how).then(() => endBfd(state))])
   for (const { session } of state.peers.values()) session.abandon()
   state.listener?.sockets.close()
   await Promise.race([limit, transport.settled()])
   over.abort()
+}
+
+/**
+ * BFD ends after BGP, when the peers know: BIRD takes our AdminDown for a failure and gives up the routes of a session that it still has,
+ * against RFC 5882 section 3.2.
+ */
+async function endBfd({ bfd, bfdSpecs, options: { clock } }: EngineState): Promise<void> {
+  if (bfdSpecs.length > 0) await clock.sleep(BFD_REST_MS)
+  await bfd?.close()
 }
 
 async function endAll(state: EngineState, how: 'restart' | 'leave'): Promise<void> {

@@ -29,6 +29,12 @@ export function connectionCause(cause: string, peer: PeerSettings, sight: ErrorS
     case 'ETIMEDOUT':
     case 'silence':
       return sight.wasConnected ? lostCause(cause, where) : silenceCause(where, peer, sight)
+    case 'rekeyed':
+      return {
+        code: 'configuration',
+        message: `The password was changed, and ${where} has begun a new session.`,
+        cure: 'None is needed.',
+      }
     case 'uncalled':
       return uncalledCause(where, peer, sight)
     default:

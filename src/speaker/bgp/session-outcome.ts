@@ -40,6 +40,7 @@ export function sessionDown(state: PeerState, reason: EndReason): void {
   const { clock, logger } = state.options
   const { established } = state
   state.established = undefined
+  state.isRekeyed = false
   state.corked = []
   state.corkedBytes = 0
   state.timers.stop(WAKE)

@@ -42,6 +42,7 @@ const longestOf = ({ agreement }: SessionLink): number =>
 
 function noteReceived(state: PeerState, link: SessionLink, { type }: Frame, message: Uint8Array): void {
   countMessage(state.received, type)
+  if (state.established?.link === link) state.isRekeyed = false
   const slackMs = state.timers.remainingMs(timerName(link.id, 'hold'))
   if (slackMs !== undefined && state.established?.link === link) state.leastSlackMs = Math.min(state.leastSlackMs ?? slackMs, slackMs)
   state.capture.add({ direction: 'received', atMs: state.options.clock.nowMs(), type, message, context: link.agreement?.receive })

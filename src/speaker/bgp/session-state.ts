@@ -80,6 +80,8 @@ export interface PeerState {
   router: FoundRouter | undefined
   established: Established | undefined
   hadSession: boolean
+  /** The password was changed, and the peer was not heard on this connection since. */
+  isRekeyed: boolean
   lastOpen: Open | undefined
   lastLocal: Ip | undefined
   downSinceMs: number | undefined

@@ -25,7 +25,9 @@ export function abandonLinks(state: PeerState): void {
 }
 
 /** The connections that are there go on with the password of the settings. */
-export function adoptPassword({ links, settings, options }: PeerState): void {
+export function adoptPassword(state: PeerState): void {
+  const { links, settings, options } = state
+  state.isRekeyed = state.established !== undefined
   for (const { connection } of links.values()) {
     try {
       connection.setPassword(settings.transport.password)

@@ -6,7 +6,7 @@ import type { FsmSettings } from './fsm-transition.ts'
 import type { LinkEvent, PeeringEvent, PeeringSurroundings } from './peering.ts'
 import { stepPeering } from './peering.ts'
 import { callPeer, closeLink, refuseArrival, takeArrival } from './session-links.ts'
-import { openOf, restartOf } from './session-open.ts'
+import { openOf } from './session-open.ts'
 import { sessionDown, sessionFailed, sessionUp } from './session-outcome.ts'
 import { countNotification } from './session-receive.ts'
 import { sendMessage } from './session-send.ts'
@@ -114,9 +114,9 @@ function say(state: PeerState, link: SessionLink, action: SayAction): void {
       break
     }
     case 'send-keepalive':
-      // What waits in the connection will do as well: it says that we are alive when the peer reads it.
-      if (link.connection.unwrittenBytes === 0) sendMessage(state, link, serializeKeepalive(), written)
-      else state.timers.start(timerName(link.id, 'keepalive'), state.established?.keepaliveMs ?? 0)
+      // What waits in the connection of a session will do as well: it says that we are alive when the peer reads it.
+      if (state.established?.link === link && link.connection.unwrittenBytes > 0) break
+      sendMessage(state, link, serializeKeepalive(), written)
       break
     case 'send-notification':
       countNotification(state, 'sent', action.code, action.subcode)
@@ -124,6 +124,3 @@ function say(state: PeerState, link: SessionLink, action: SayAction): void {
       break
   }
 }
-
-/** What our OPEN on a link says of graceful restart. */
-export const ourRestart = (link: SessionLink) => link.ours && restartOf(link.ours.capabilities)

@@ -113,6 +113,7 @@ function initialState(settings: PeerSettings, outbound: SessionOutbound, options
     router: undefined,
     established: undefined,
     hadSession: false,
+    isRekeyed: false,
     lastOpen: undefined,
     lastLocal: settings.transport.localAddress,
     downSinceMs: options.clock.nowMs(),
@@ -149,10 +150,20 @@ function arrive(state: PeerState, arrival: Arrival): void {
     arrival.refuse()
     return
   }
+  endRekeyed(state)
   state.arrival = arrival
   happen(state, { kind: 'incoming', id: state.nextId++ })
   state.arrival?.refuse()
   state.arrival = undefined
+}
+
+/**
+ * A call that the kernel let pass has the new password. When the connection was silent since the change, the peer has given it up, and what it
+ * said of that could not be read: nobody waits for the hold time.
+ */
+function endRekeyed(state: PeerState): void {
+  const { established, isRekeyed } = state
+  if (established !== undefined && isRekeyed) happenOn(state, established.link.id, { kind: 'TcpConnectionFails', cause: 'rekeyed' })
 }
 
 /** An administrator's AdminDown on either side is no failure. RFC 5882 section 3.2. */
@@ -167,8 +178,16 @@ function applySoftly(state: PeerState, next: PeerSettings): void {
   state.settings = next
   if (before.transport.password !== next.transport.password) adoptPassword(state)
   if (before.adminDown !== next.adminDown) switchAdmin(state)
+  else if (before.transport.passive !== next.transport.passive && state.established === undefined) beginAgain(state)
   state.outbound.configure(next)
   fill(state)
+}
+
+/** Who waits for a call shall call, or the other way round. */
+function beginAgain(state: PeerState): void {
+  if (!state.peering.wanted) return
+  happen(state, { kind: 'stop', subcode: CEASE.otherConfigurationChange, data: new Uint8Array(0), hard: false })
+  wanted(state)
 }
 
 function switchAdmin(state: PeerState): void {
