@@ -25,6 +25,8 @@ export interface BfdThreadState {
   readonly problems: readonly string[]
   /** Packets that belong to no session, since the thread started. */
   readonly strays: number
+  /** By how much a turn of the thread came too late, at the most since it last told: milliseconds. */
+  readonly lateMs: number
 }
 
 /** How often the thread tells its state; without one for STUCK_AFTER_MS it hangs. */

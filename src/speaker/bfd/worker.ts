@@ -21,6 +21,8 @@ interface Thread {
   readonly wakeupFd: number
   pollSet: PollSet
   reportDueUs: number
+  /** The most since the last report. */
+  lateUs: number
   /** The end was asked for: it comes when the goodbyes are said. */
   stopping: boolean
 }
@@ -46,7 +48,7 @@ function run({ port: end, wakeupFd }: BfdStart): void {
     },
   })
   const pollSet = createPollSet(libc, [wakeupFd])
-  const thread: Thread = { ...{ libc, port, senders, receivers, set, wakeupFd, pollSet, reportDueUs: 0, stopping: false } }
+  const thread: Thread = { ...{ libc, port, senders, receivers, set, wakeupFd, pollSet, reportDueUs: 0, lateUs: 0, stopping: false } }
   try {
     while (!(thread.stopping && set.isEmpty)) turn(thread)
   } finally {
@@ -57,7 +59,9 @@ function run({ port: end, wakeupFd }: BfdStart): void {
 
 function turn(thread: Thread): void {
   const { libc, pollSet, receivers, senders, set, wakeupFd } = thread
-  pollSet.waitExactly(Math.max(0, Math.min(set.dueUs(), thread.reportDueUs) - nowUs()))
+  const dueUs = Math.min(set.dueUs(), thread.reportDueUs)
+  pollSet.waitExactly(Math.max(0, dueUs - nowUs()))
+  if (dueUs > 0) thread.lateUs = Math.max(thread.lateUs, nowUs() - dueUs)
   if (pollSet.isReadable(0)) drainWakeup(libc, wakeupFd)
   let changed = takeMessages(thread)
   changed = receivers.drain((bytes, arrival) => set.receive(bytes, arrival, nowUs())) || changed
@@ -98,8 +102,10 @@ function report(thread: Thread): void {
       reports: set.reports(atUs, Date.now()),
       problems: [...receivers.problems(), ...senders.problems()],
       strays: set.strays + receivers.dropped(),
+      lateMs: thread.lateUs / 1000,
     },
   }
+  thread.lateUs = 0
   port.postMessage(message)
 }
 

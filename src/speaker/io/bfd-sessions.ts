@@ -21,16 +21,21 @@ interface State {
   told: BfdThreadState
   reports: Map<string, BfdReport>
   lastTurnMs: number
+  /** When it was last said that the thread is late. */
+  warnedMs: number
   closed: boolean
 }
 
-const NOTHING_TOLD: BfdThreadState = { reports: [], problems: [], strays: 0 }
+/** Later than this a peer may be without a packet for two of MetalLB's quickest usual intervals (50 ms). */
+const LATE_MS = 50
+const WARN_EVERY_MS = 60_000
+const NOTHING_TOLD: BfdThreadState = { reports: [], problems: [], strays: 0, lateMs: 0 }
 
 /** The thread starts with the first spec: who has no BFD has no thread. */
 export function createBfdSessions(options: BfdSessionsOptions): BfdSessions {
   const state: State = {
     ...{ options, thread: undefined, specs: [], told: NOTHING_TOLD, reports: new Map() },
-    ...{ lastTurnMs: options.clock.monotonicMs(), closed: false },
+    ...{ lastTurnMs: options.clock.monotonicMs(), warnedMs: Number.NEGATIVE_INFINITY, closed: false },
   }
   return {
     follow: (specs) => follow(state, specs),
@@ -69,6 +74,7 @@ function take(state: State, message: FromBfd): void {
   if (message.kind === 'state') {
     state.thread?.succeeded()
     state.told = message.state
+    warnIfLate(state)
     state.reports = new Map(message.state.reports.filter(({ key }) => asked.has(key)).map((report) => [report.key, report]))
     return
   }
@@ -77,6 +83,16 @@ function take(state: State, message: FromBfd): void {
   const before = reports.get(key)
   if (before !== undefined) reports.set(key, { ...before, state: name, diagnostic })
   options.onChange(message.change)
+}
+
+/** Who looks for why a session with quick intervals went down finds here that nothing was wrong with the network. */
+function warnIfLate(state: State): void {
+  const { options, told, lastTurnMs } = state
+  if (told.lateMs < LATE_MS || lastTurnMs - state.warnedMs < WARN_EVERY_MS) return
+  state.warnedMs = lastTurnMs
+  options.logger.warn('the BFD thread had its turn late: this node has too little processor time for quick intervals', {
+    lateMs: Math.round(told.lateMs),
+  })
 }
 
 /**
