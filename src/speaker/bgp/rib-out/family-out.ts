@@ -21,7 +21,10 @@ export interface FamilyOut {
   rule(judge: Judge, atOnce: boolean): void
   setInterval(ms: number): void
   refresh(): void
-  /** The next message that withdraws, and the next of another kind; undefined: none is due now. The first is to be asked first. */
+  /**
+   * The next message that withdraws, and the next of another kind; undefined: none is due now, or there is so much to judge that others come
+   * first (waitMs() is 0 then). The first is to be asked first.
+   */
   withdrawal(): Uint8Array | undefined
   announcement(nowMs: number): Uint8Array | undefined
   waitMs(nowMs: number): number | undefined
@@ -73,7 +76,7 @@ export function createFamilyOut(family: Family, terms: SessionTerms, table: Line
     },
     withdrawal: () => withdrawal(state),
     announcement: (nowMs) => announcement(state, nowMs),
-    waitMs: (nowMs) => interval.waitMs(nowMs),
+    waitMs: (nowMs) => (state.dirty.size > 0 && table.isReady() ? 0 : interval.waitMs(nowMs)),
     judge: (line) => state.judge.judge(line),
     entry: (text) => rib.get(text),
     isPending: (text) => open.has(text),
@@ -85,6 +88,8 @@ export function createFamilyOut(family: Family, terms: SessionTerms, table: Line
 const LEAST_UPDATE = 23
 const HOST_ENTRY = { IPv4: 5, IPv6: 17 } as const
 const PATH_ID = 4
+/** Some 10 ms of work; then others have their turn, and next() is called again at once because waitMs() is 0. */
+const LINES_AT_ONCE = 5000
 
 function newState(family: Family, terms: SessionTerms, table: LineTable, judge: Judge): State {
   const interval = createAdvertisementInterval()
@@ -148,7 +153,7 @@ function* excess(entries: Iterable<Entry>) {
 
 /** Markers, and announcements, of which those that fill a message come first. */
 function announcement(state: State, nowMs: number): Uint8Array | undefined {
-  const { rib, interval } = state
+  const { rib, interval, dirty } = state
   if (!state.table.isReady()) return undefined
   rib.release(interval.due(nowMs))
   if (state.phase === 'told' && state.isAsked) {
@@ -159,14 +164,17 @@ function announcement(state: State, nowMs: number): Uint8Array | undefined {
   // What was judged may have made withdrawals.
   const gone = withdrawal(state)
   if (gone !== undefined) return gone
+  if (full === undefined && dirty.size > 0) return undefined
   const group = full ?? firstOf(rib.groups)
   return group === undefined ? end(state) : announce(state, group, nowMs)
 }
 
-/** Judges until a group fills a message, which is returned, or until nothing is left to judge. */
+/** Judges until a group fills a message, which is returned, or until it has been enough for once, or until nothing is left to judge. */
 function judgeDirty(state: State, nowMs: number): Group | undefined {
   const { dirty, rib, table, messageful } = state
+  let left = LINES_AT_ONCE
   for (const text of dirty) {
+    if (left-- === 0) return undefined
     dirty.delete(text)
     const line = table.get(text)
     const offer = line === undefined ? NOTHING : judged(state, line)

@@ -58,6 +58,18 @@ t.test('sets that alternate are packed as well as sets that follow one another',
   t.ok(session.receiver.updates() <= 8, `${session.receiver.updates()} UPDATEs`)
 })
 
+t.test('very many lines of as many sets are judged in turns, and none is lost', async (t) => {
+  const announced = lines(12_000).map((one, med) => ({ ...one, attributes: attributes({ med }) }))
+  const session = open(announced, peer(), terms({ families: { IPv4: { pathIds: false, extendedNextHop: false } } }))
+  t.equal(session.ribOut.next(0), undefined, 'too much for one turn')
+  t.equal(session.ribOut.waitMs(0), 0)
+  t.equal(session.ribOut.counts().pending, 12_000)
+  session.pull()
+  t.equal(session.receiver.table.size, 12_000)
+  t.equal(session.ribOut.waitMs(0), undefined)
+  t.same(session.receiver.needless, [])
+})
+
 t.test('of ten thousand lines one that changes, comes or goes is exactly one message', async (t) => {
   const all = lines(10_000)
   const session = open(all)

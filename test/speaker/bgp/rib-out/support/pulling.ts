@@ -6,12 +6,18 @@ export interface Clock {
   nowMs: number
 }
 
-/** Gives the receiver all that is due, without waiting for what time will bring; how many messages. */
+const MOST_TURNS = 1000
+
+/** Gives the receiver all that is due, in as many turns as it takes but without waiting for what time will bring; how many messages. */
 export function pull(outbound: Outbound, receiver: Receiver, clock: Clock = { nowMs: 0 }, most = Number.POSITIVE_INFINITY): number {
-  for (let count = 0; count < most; count++) {
+  let count = 0
+  for (let turns = 0; count < most; ) {
     const message = outbound.next(clock.nowMs)
-    if (message === undefined) return count
-    receiver.take(message)
+    if (message !== undefined) {
+      receiver.take(message)
+      count++
+    } else if (outbound.waitMs(clock.nowMs) !== 0) return count
+    else if (++turns > MOST_TURNS) throw new Error('it has no end')
   }
   return most
 }
