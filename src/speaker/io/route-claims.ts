@@ -1,5 +1,6 @@
 import type { AddressClaimObject } from '../../api/address-claim.ts'
 import { type ApiClient, isConflict, isNotFound } from '../../kube/client.ts'
+import { createTokenBucket } from '../../kube/event-budget.ts'
 import { patchObject } from '../../kube/objects.ts'
 import { createReconcileLoop } from '../../kube/reconcile-loop.ts'
 import { ADDRESS_CLAIMS, apiVersionOf } from '../../kube/resources.ts'
@@ -51,33 +52,26 @@ const WRITE_WITHIN_MS = 5000
 /** A session that was lost may be back before it is worth two writes for each of very many addresses. */
 const LOST_FOR_MS = 5000
 const SOON_MS = 250
+/** Very many addresses must not keep the API server from everything else, whatever the number of nodes. */
+const BUDGET = { burst: 500, perSecond: 100 } as const
 
 /** Creates it. It does nothing before start(). */
 export function createRouteClaims(options: Options): RouteClaims {
-  const { self, clock, claimOf, wish, logger, metrics } = options
-  /** By claim, since when this node announces it no more although a line is there. */
-  const lostSinceMs = new Map<string, number>()
-  /** By claim, what was written last from which version of it: until the watch shows a newer one nothing is written again. */
+  const { clock, claimOf, wish, logger, metrics } = options
+  const entries = createEntries(options)
+  const budget = createTokenBucket(BUDGET)
+  /** By claim, which version of it the last condition was written from: until the watch shows a newer one there is nothing to write. */
   const written = new Map<string, string>()
-  const holdMs = (name: string): number => {
-    const since = lostSinceMs.get(name) ?? clock.monotonicMs()
-    lostSinceMs.set(name, since)
-    return since + LOST_FOR_MS - clock.monotonicMs()
-  }
   const look = async (name: string): Promise<void> => {
     const claim = claimOf(name)
     if (claim === undefined || written.get(name) === claim.metadata.resourceVersion) return
     const wanted = wish(claim)
-    const has = announcersOf(claim).has(self)
-    if (wanted.announced !== 'no') lostSinceMs.delete(name)
-    if (wanted.announced === 'soon') loop.addAfter(name, SOON_MS)
-    if (wanted.announced === 'yes' && !has) await apply(options, claim, self, new Date(clock.nowMs()).toISOString())
-    else if (wanted.announced === 'no' && has) {
-      const waitMs = wanted.lost ? holdMs(name) : 0
-      if (waitMs > 0) loop.addAfter(name, waitMs)
-      else await apply(options, claim, self, undefined)
-    }
-    if (wanted.againMs !== undefined) loop.addAfter(name, wanted.againMs)
+    const own = entries.due(claim, wanted)
+    const laterMs = Math.min(wanted.announced === 'soon' ? SOON_MS : Infinity, wanted.againMs ?? Infinity, own.waitMs)
+    if (laterMs < Infinity) loop.addAfter(name, laterMs)
+    if (own.write === 'none' && wanted.gone.length === 0 && wanted.report === undefined) return
+    if (!budget.take(clock.monotonicMs())) return loop.addAfter(name, budget.waitMs(clock.monotonicMs()))
+    if (own.write !== 'none') await entries.write(claim, own.write)
     for (const node of wanted.gone) await apply(options, claim, node, undefined)
     if (await report(options, claim, wanted.report)) written.set(name, claim.metadata.resourceVersion)
   }
@@ -93,11 +87,44 @@ export function createRouteClaims(options: Options): RouteClaims {
   return {
     add: loop.add,
     forget(name) {
-      lostSinceMs.delete(name)
+      entries.forget(name)
       written.delete(name)
     },
     start: loop.start,
     close: loop.close,
+  }
+}
+
+/** This node's entry in each claim. */
+function createEntries(options: Options) {
+  const { self, clock } = options
+  /** By claim, since when no router is told the address although it should be. */
+  const lostSinceMs = new Map<string, number>()
+  /** By claim, which version of it the last entry was written from. */
+  const writtenFrom = new Map<string, string>()
+  return {
+    /** What is to be written now; `waitMs`: when to look again, Infinity for never. */
+    due(claim: AddressClaimObject, { announced, lost }: ClaimWish): { readonly write: 'add' | 'remove' | 'none'; readonly waitMs: number } {
+      const { name, resourceVersion } = claim.metadata
+      const has = announcersOf(claim).has(self)
+      if (announced !== 'no' || !lost) lostSinceMs.delete(name)
+      const isAwaited = writtenFrom.get(name) === resourceVersion
+      if (isAwaited || announced === 'soon' || has === (announced === 'yes')) return { write: 'none', waitMs: Infinity }
+      if (!has) return { write: 'add', waitMs: Infinity }
+      if (!lost) return { write: 'remove', waitMs: Infinity }
+      const since = lostSinceMs.get(name) ?? clock.monotonicMs()
+      lostSinceMs.set(name, since)
+      const waitMs = since + LOST_FOR_MS - clock.monotonicMs()
+      return waitMs > 0 ? { write: 'none', waitMs } : { write: 'remove', waitMs: Infinity }
+    },
+    async write(claim: AddressClaimObject, what: 'add' | 'remove'): Promise<void> {
+      await apply(options, claim, self, what === 'add' ? new Date(clock.nowMs()).toISOString() : undefined)
+      writtenFrom.set(claim.metadata.name, claim.metadata.resourceVersion)
+    },
+    forget(name: string): void {
+      lostSinceMs.delete(name)
+      writtenFrom.delete(name)
+    },
   }
 }
 
