@@ -89,6 +89,34 @@ t.test('peers: what is missing before any session, and who could not be asked', 
   t.match(strange.out, /^n1: its speaker is of a version without BGP$/m, 'a part that cannot be read hides no more than itself')
 })
 
+t.test('peers: where a speaker cannot be asked, what it wrote into the status', async (t) => {
+  const entry = {
+    peerState: { neighborAddress: '10.251.0.31', peerAs: 65_000, sessionState: 'ESTABLISHED' },
+    timersState: { uptime: '2026-11-21T00:00:00Z', negotiatedHoldTime: '90' },
+    prefixes: { announced: 4, pending: 0 },
+    capabilities: ['ipv4-unicast'],
+    bfd: { state: 'Up', detectionTime: 900 },
+  }
+  const lost = {
+    peerState: { neighborAddress: '10.251.0.31', sessionState: 'ACTIVE', flops: 3 },
+    timersState: { downtime: '2026-11-21T00:00:30Z' },
+    lastError: { code: 'refused', message: 'it refuses the connection', cure: 'start BGP there' },
+  }
+  const shut = { peerState: { sessionState: 'nonsense', adminState: 'DOWN' } }
+  const frr = { ...bgpPeer('frr'), status: { nodesPeerStatus: { n1: entry, n2: lost, n3: shut } } }
+  const objects = [bgpConf(), frr, speakerPod('n1'), speakerPod('n2')]
+  const { out } = await run('peers -o wide', { objects, forbidden: ['pods/proxy'] })
+  t.match(out, /^n1 +frr +10\.251\.0\.31 +65000 +Established +60s +4 +0 +0 +90s +0 +Up +ipv4-unicast$/m)
+  t.match(out, /^n2 +frr +10\.251\.0\.31 +<none> +Active +30s +0 .* 3 +<none>$/m)
+  t.match(out, /^n3 +frr +<none> +<none> +AdminDown /m)
+  t.match(out, /^frr on n2: it refuses the connection\n {2}-> start BGP there$/m)
+  t.match(out, /^n1, n2, n3: the sessions are as the status of the BgpPeers has them/m)
+  const mixed = await run('peers', { objects, pages: bgpPages({ n1: bgp({ peers: [peerReport('frr')] }) }) })
+  t.match(mixed.out, /^n1 +frr .* 60s +2$/m, 'the word of a speaker that can be asked counts more')
+  t.match(mixed.out, /^n2, n3: the sessions are as/m)
+  t.match(await run('peers n2', { objects, forbidden: ['pods'] }), { code: 0, out: /^n2 +frr .* Active/m })
+})
+
 t.test('routes: all pages of a node, with whom it told', async (t) => {
   const reports = bgpPages({ n1: bgp(), n2: bgp() })
   const pages = {

@@ -40,9 +40,9 @@ export interface Session {
 
 /** Every session that is there or shall be, by BgpPeer and node. */
 export const sessionsOf = (nodes: readonly NodeBgp[]): readonly Session[] =>
-  nodes
-    .flatMap(({ node, bgp }) => bgp.peers.map((peer) => ({ node, peer })))
-    .toSorted((a, b) => compare(a.peer.name, b.peer.name) || compare(a.node, b.node))
+  nodes.flatMap(({ node, bgp }) => bgp.peers.map((peer) => ({ node, peer }))).toSorted(byPeerAndNode)
+
+export const byPeerAndNode = (a: Session, b: Session): number => compare(a.peer.name, b.peer.name) || compare(a.node, b.node)
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
 

@@ -8,6 +8,7 @@ import type { VerbInput } from '../verb.ts'
 import { speakerOn } from './ask.ts'
 import {
   type BgpObjects,
+  byPeerAndNode,
   type NodeBgp,
   nodesWithBgp,
   readBgpObjects,
@@ -17,6 +18,7 @@ import {
   unread,
   unselected,
 } from './facts.ts'
+import { sessionsFromStatus } from './from-status.ts'
 
 const COLUMNS: readonly Column[] = [
   { title: 'NODE' },
@@ -44,17 +46,20 @@ export async function runPeers({ values, cluster, nowMs }: VerbInput, only: stri
   const [objects, speakers] = await Promise.all([readBgpObjects(cluster), readSpeakers(cluster, values['openelb-namespace'])])
   const failed = unread(objects)
   if (failed !== undefined) return trouble(explainTrouble(failed))
-  if (only !== undefined) {
+  const isAsked = ({ node }: { readonly node: string }): boolean => only === undefined || node === only
+  const nodes = nodesWithBgp(speakers).filter(isAsked)
+  const written = objects.peers.ok ? sessionsFromStatus(objects.peers.value, new Set(nodes.map(({ node }) => node))).filter(isAsked) : []
+  if (only !== undefined && written.length === 0) {
     const speaker = speakerOn(speakers, only)
     if (!speaker.ok) return trouble(speaker.error)
   }
-  const nodes = nodesWithBgp(speakers).filter(({ node }) => only === undefined || node === only)
-  const sessions = sessionsOf(nodes)
+  const sessions = [...sessionsOf(nodes), ...written].toSorted(byPeerAndNode)
   const remarks = [
     ...settingRemarks(objects),
     ...sessionRemarks(sessions),
     ...troubleRemarks(nodes),
     ...gaps(objects, speakers, nodes, only),
+    ...secondHand(written),
   ]
   const rows = sessions.map((session) => cellsOf(session, nowMs))
   const blocks: readonly Block[] = [
@@ -66,6 +71,14 @@ export async function runPeers({ values, cluster, nowMs }: VerbInput, only: stri
   ]
   const value = { sessions: sessions.map(({ node, peer }) => ({ node, ...peer })), nodes: nodes.map(summaryOf), remarks }
   return { kind: 'report', code: 0, report: { blocks, value, ...(sessions.length === 0 && { note: 'There are no sessions.' }) } }
+}
+
+/** Sessions whose speaker could not be asked. */
+function secondHand(written: readonly Session[]): readonly Remark[] {
+  const nodes = [...new Set(written.map(({ node }) => node))]
+  return nodes.length === 0
+    ? []
+    : [{ says: `${someOf(nodes)}: the sessions are as the status of the BgpPeers has them, which may be half a minute old.`, cure: '' }]
 }
 
 const summaryOf = ({ node, bgp }: NodeBgp) => ({ node, port: bgp.port, routes: bgp.routes, problems: bgp.problems })
