@@ -15,7 +15,7 @@ export const BfdSchema = z
     passiveMode: flag('Waits for the first packet of the peer. The default is false.').exactOptional(),
     minimumTtl: int32(
       1,
-      'With ebgpMultihop: packets with a lower TTL do not count; the default is 254. A peer on the same link must always have 255.',
+      'For a peer that is not on the same link: packets with a lower TTL do not count; the default is 254. A peer on the same link must always have 255.',
       254,
     ).exactOptional(),
     authentication: z

@@ -123,7 +123,4 @@ export function* ttlFindings(spec: BgpPeerSpec): Generator<Finding> {
   if (spec.ttlSecurity?.ttlMin !== undefined && spec.ttlSecurity.enabled !== true) {
     yield { warn: 'spec.ttlSecurity.ttlMin has no effect while enabled is not true' }
   }
-  if (spec.bfd?.minimumTtl !== undefined && !isMultihop) {
-    yield { warn: 'spec.bfd.minimumTtl has no effect without ebgpMultihop: packets of a neighbour must have 255 (RFC 5881 section 5)' }
-  }
 }

@@ -82,7 +82,6 @@ t.test('BgpPeer', async (t) => {
       /^allowed \| spec\.ebgpMultihop has no effect: the peer is internal/,
     ],
     [{ conf: { neighborAddress: '10.251.0.31', dynamicAs: 'internal', role: 'customer' } }, /^allowed \| spec\.conf\.role has no effect/],
-    [{ conf: OK, bfd: { minimumTtl: 250 } }, /^allowed \| spec\.bfd\.minimumTtl has no effect without ebgpMultihop/],
     [{ conf: OK, bfd: { minimumTtl: 250 }, ebgpMultihop: { enabled: true } }, /^allowed$/],
     [{ conf: OK, gracefulRestart: { longlivedEnabled: true, staleRoutesTime: 16_777_216 } }, /^allowed \| spec\.gracefulRestart\.stale/],
     [{ conf: { neighborAddress: '10.251.0.31' } }, /^spec\.conf\.peerAs is missing: /],

@@ -15,13 +15,15 @@ const LONGEST_KEY = 20
  * does without BFD as it does with a router that has none.
  */
 export function resolveBfd(
-  { bfd, ebgpMultihop }: BgpPeerSpec,
+  { bfd, ebgpMultihop, ttlSecurity }: BgpPeerSpec,
+  isExternal: boolean,
   secret: ReadonlyMap<string, string> | undefined,
   list: ProblemList,
 ): BfdSettings | undefined {
   if (bfd === undefined || bfd.enabled === false) return undefined
-  if (bfd.minimumTtl !== undefined && ebgpMultihop?.enabled !== true) {
-    list.add('ignored', 'spec.bfd.minimumTtl is void without ebgpMultihop: a neighbour must have 255', 'leave it out')
+  const isNeighbour = isExternal && ebgpMultihop?.enabled !== true && ttlSecurity?.enabled !== true
+  if (bfd.minimumTtl !== undefined && isNeighbour) {
+    list.add('ignored', 'spec.bfd.minimumTtl is void without ebgpMultihop: packets of a neighbour must have 255', 'leave it out')
   }
   let authentication: BfdAuthentication | undefined
   if (bfd.authentication !== undefined) {

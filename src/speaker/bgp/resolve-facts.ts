@@ -57,6 +57,8 @@ export type BgpProblemCode =
 export interface ResolvedBgp {
   /** Undefined: no BGP on this node; all sessions end. */
   readonly settings: BgpSettings | undefined
+  /** What this node is in BGP, with or without peers; undefined where `settings` is. `routerId` is an unsigned 32-bit number. */
+  readonly identity: { readonly as: number; readonly routerId: number } | undefined
   /** In the order of BgpConf, policy, peers by name. */
   readonly problems: readonly BgpProblem[]
   /** The policy text that runs now: the caller hands it back as `lastPolicyText`. */

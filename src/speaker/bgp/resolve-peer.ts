@@ -113,7 +113,7 @@ export function resolvePeer(name: string, spec: BgpPeerSpec, ground: PeerGround,
     families,
     gracefulRestart: resolveRestart(spec.gracefulRestart, ground.conf.gracefulRestart, list),
     nextHop: spec.nextHop ?? 'auto',
-    bfd: resolveBfd(spec, ground.secret, list),
+    bfd: resolveBfd(spec, isExternal, ground.secret, list),
   }
   return { ...peer, policy: ground.policyFor(peer) }
 }

@@ -77,7 +77,7 @@ function resolvePeers({ peers, node }: BgpFacts, ground: PeerGround): ResolvedPe
 /** What this node does in BGP. Pure and total: whatever the objects hold, it never throws, and what cannot be followed is said. */
 export function resolveBgp(facts: BgpFacts): ResolvedBgp {
   const list = createProblemList(undefined)
-  const off = () => ({ settings: undefined, problems: list.problems, goodPolicyText: facts.lastPolicyText })
+  const off = () => ({ settings: undefined, identity: undefined, problems: list.problems, goodPolicyText: facts.lastPolicyText })
   const conf = readConf(facts, list)
   if (conf === undefined) return off()
   const as = resolveAs(conf, facts.node, list)
@@ -87,5 +87,5 @@ export function resolveBgp(facts: BgpFacts): ResolvedBgp {
   const { policyFor, goodText } = resolvePolicy(conf.policy ?? '', as, facts, list)
   const { node, secret } = facts
   const { peers, problems } = resolvePeers(facts, { node, conf, as, routerId, secret, policyFor })
-  return { settings: { listen, peers }, problems: [...list.problems, ...problems], goodPolicyText: goodText }
+  return { settings: { listen, peers }, identity: { as, routerId }, problems: [...list.problems, ...problems], goodPolicyText: goodText }
 }

@@ -48,7 +48,9 @@ t.test('AS, router id and listener of a node', async (t) => {
     [ofConf({ asPerRack: { r1: 65_011 }, routerId: '8.8.8.8' }), [65_001, '8.8.8.8'], []],
   ]
   for (const [facts, [as, routerId], want] of table) {
-    t.match(peer(facts), { localAs: as, routerId: Number(ip(routerId).value) })
+    const identity = { as, routerId: Number(ip(routerId).value) }
+    t.match(peer(facts), { localAs: as, routerId: identity.routerId })
+    t.same(resolveBgp({ ...facts, peers: [] }).identity, identity, 'without peers too')
     t.same(codes(facts), want)
   }
   const sixOnly = ofConf({}, { addresses: { IPv4: undefined, IPv6: ip('fd00::1') } })
@@ -236,6 +238,7 @@ t.test('every field of a BgpPeer', async (t) => {
       { bfd: undefined },
       ['tor no-secret-key'],
     ],
+    ['a TTL of BFD without use', ofPeer({ bfd: { minimumTtl: 250 } }), { bfd: { leastTtl: 250 } }, ['tor ignored']],
     ['next hops', ofPeer({ nextHop: 'nodes', conf: { ...ROUTER, adminDown: true } }), { nextHop: 'nodes', adminDown: true }],
   ]
   for (const [name, facts, want, problems = []] of table) {
