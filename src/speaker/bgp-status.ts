@@ -90,15 +90,14 @@ const PROBLEMS_MAX = 32
 
 /** The entry of this node in the status of BgpConf: what it uses, and what it cannot follow. Without any BGP here no AS and no id is said. */
 export function confStatus(
-  { settings, problems }: ResolvedBgp,
+  { identity, problems }: ResolvedBgp,
   listening: { readonly port: number | undefined; readonly problem: string | undefined } | undefined,
 ): NodeConfStatus {
-  const [peer] = settings?.peers ?? []
   const own = problems.filter(({ peer: about }) => about === undefined).map(problemError)
   const listen = listening?.problem === undefined ? [] : [{ code: 'listen', message: listening.problem, cure: LISTEN_CURE }]
   const all = [...own, ...listen].slice(0, PROBLEMS_MAX)
   return {
-    ...(peer !== undefined && { routerId: formatIp({ family: 'IPv4', value: BigInt(peer.routerId) }), as: peer.localAs }),
+    ...(identity !== undefined && { routerId: formatIp({ family: 'IPv4', value: BigInt(identity.routerId) }), as: identity.as }),
     ...(listening?.port !== undefined && { listenPort: listening.port }),
     ...(all.length > 0 && { problems: all }),
   }

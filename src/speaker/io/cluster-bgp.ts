@@ -7,6 +7,7 @@ import { BGP_CONFS, BGP_PEERS, CONFIG_MAPS, SECRETS } from '../../kube/resources
 import type { Clock } from '../../runtime/clock.ts'
 import type { Logger } from '../../runtime/logger.ts'
 import type { Metrics } from '../../runtime/metrics.ts'
+import { saysTheSame } from '../says-the-same.ts'
 import { secretValues } from './key-secret.ts'
 import { followNamed, type NamedObject } from './named-object.ts'
 
@@ -53,7 +54,9 @@ export function watchBgp(options: Options): BgpWatch {
     onChange()
   }
   conf.onChange(look)
-  peers.subscribe(onChange)
+  peers.subscribe(({ before, after }) => {
+    if (!saysTheSame(before, after)) onChange()
+  })
   // An empty list changes no object. A rejection means that the watch was closed.
   peers.whenSynced().then(onChange, () => undefined)
   secret.onChange(onChange)
@@ -96,9 +99,16 @@ function policyTextOf(raw: RawObject): string | undefined {
   return data?.[BGP_POLICY_KEY]
 }
 
-/** There are few of these objects; what changes with every write of somebody's status is left out all the same. */
+/**
+ * What the settings are made from, and whose entries the status has. The entries themselves change with every counter of every node, and
+ * nobody here reads them.
+ */
 function lean<T extends BgpConfObject | BgpPeerObject>(raw: RawObject): T {
-  const { name, uid, resourceVersion, creationTimestamp, labels, annotations } = raw.metadata
-  const metadata = { name, uid, resourceVersion, creationTimestamp, ...(labels && { labels }), ...(annotations && { annotations }) }
-  return { ...(raw as unknown as T), metadata }
+  const { name, uid, creationTimestamp, deletionTimestamp, labels } = raw.metadata
+  const metadata = { name, uid, creationTimestamp, ...(deletionTimestamp && { deletionTimestamp }), ...(labels && { labels }) }
+  const { spec, status } = raw as unknown as { readonly spec?: object; readonly status?: Readonly<Record<string, object | null>> | null }
+  const nodes = Object.entries(status ?? {}).map(([field, entries]) => [field, emptied(entries)] as const)
+  return { apiVersion: raw.apiVersion, kind: raw.kind, metadata, ...(spec && { spec }), status: Object.fromEntries(nodes) } as unknown as T
 }
+
+const emptied = (entries: object | null): object => Object.fromEntries(Object.keys(entries ?? {}).map((node) => [node, {}]))

@@ -14,6 +14,7 @@ import { type ClusterFacts, endpointNodesOf, type ServiceFacts, serviceFacts, sl
 import { parseNodeAddress } from '../layer2/interface-spec.ts'
 import { projectClaim, projectEip, projectNode, projectPod } from '../projection.ts'
 import type { EipRoutes } from '../routes/wishes.ts'
+import { saysTheSame } from '../says-the-same.ts'
 
 /** The speaker's view of the API server: what it watches, as facts. */
 export interface ClusterWatch {
@@ -152,9 +153,3 @@ function sameNames(before: readonly string[] | undefined, names: readonly string
 }
 
 const NO_NODES: ReadonlySet<string> = new Set()
-
-/** Most updates of Nodes, Services and endpoints change nothing that a speaker reads: they are not worth a look at every claim. */
-function saysTheSame(before: unknown, after: unknown): boolean {
-  const text = (object: unknown) => JSON.stringify(object, (name, value: unknown) => (name === 'resourceVersion' ? undefined : value))
-  return before === after || text(before) === text(after)
-}

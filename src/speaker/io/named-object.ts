@@ -4,6 +4,7 @@ import type { Resource } from '../../kube/resources.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import type { Logger } from '../../runtime/logger.ts'
 import type { Metrics } from '../../runtime/metrics.ts'
+import { saysTheSame } from '../says-the-same.ts'
 
 /** One object, followed by a watch that selects its name: a right to read it alone is enough. */
 export interface NamedObject<T> {
@@ -16,7 +17,7 @@ export interface NamedObject<T> {
   get(): T | undefined
   /** Resolves when the object was looked for once, or after `limitMs`. Begins the watch; never rejects. */
   whenRead(limitMs: number): Promise<void>
-  /** Calls `listener` at each change. */
+  /** Calls `listener` when the object was looked for, and at each change of what is kept of it. */
   onChange(listener: () => void): void
   /** Idempotent. */
   close(): Promise<void>
@@ -54,7 +55,9 @@ export function followNamed<T>({ name, project, ...base }: NamedObjectOptions<T>
       await informer.whenSynced(AbortSignal.timeout(limitMs)).catch(() => undefined)
     },
     onChange(listener) {
-      informer.subscribe(listener)
+      informer.subscribe(({ before, after }) => {
+        if (!saysTheSame(before?.value, after?.value)) listener()
+      })
       // An empty list is an answer too, and changes no object. A rejection means that the watch was closed.
       informer.whenSynced().then(listener, () => undefined)
     },
