@@ -10,6 +10,7 @@ import { type Cluster, startCluster } from '../../lab/cluster.ts'
 import { buildImage } from '../../lab/image/build.ts'
 import { PRODUCT_IMAGE } from '../../lab/image/tag.ts'
 import { killAndWait, processesInNamespaces } from '../../lab/process-table.ts'
+import { bgp } from './cluster/bgp.ts'
 import { contractEip } from './cluster/contract-eip.ts'
 import { contractService } from './cluster/contract-service.ts'
 import { dualStack } from './cluster/dual-stack.ts'
@@ -18,6 +19,7 @@ import { install } from './cluster/install.ts'
 import { overlap } from './cluster/overlap.ts'
 import { rbac } from './cluster/rbac.ts'
 import { recovery } from './cluster/recovery.ts'
+import { startClusterRouter } from './cluster/router.ts'
 import { seeds } from './cluster/seeds.ts'
 import type { Chapter, Suite } from './cluster/suite.ts'
 import { uninstall } from './cluster/uninstall.ts'
@@ -37,6 +39,7 @@ const CHAPTERS: readonly (readonly [string, Chapter])[] = [
   ['the wire', wire],
   ['dual stack', dualStack],
   ['fail-over', failover],
+  ['BGP', bgp],
   ['recovery', recovery],
   ['least privilege', rbac],
   ['uninstall', uninstall],
@@ -69,6 +72,7 @@ async function suiteOf(lab: Cluster): Promise<Suite> {
     client: (program, args) => lab.client.exec([program, ...args], { timeoutMs: 10_000 }),
     far: (program, args) => lab.far.exec([program, ...args], { timeoutMs: 10_000 }),
     killSpeaker: (node) => killSpeaker(lab, node),
+    startRouter: () => startClusterRouter(lab, log),
     setCable: (node, state) => lab.node(node).setCable(state),
     nodes,
     segment: lab.subnet,

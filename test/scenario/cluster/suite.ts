@@ -1,4 +1,5 @@
 import type { Test } from 'tap'
+import type { ClusterRouter } from './router.ts'
 
 /** What one kubectl call printed and how it ended. */
 export interface Printed {
@@ -18,6 +19,8 @@ export interface Suite {
   readonly killSpeaker: (node: string) => Promise<void>
   /** Cuts or mends the cable of a node. */
   readonly setCable: (node: string, state: 'up' | 'down') => Promise<void>
+  /** A router that speaks BGP; the machine behind it reaches the nodes through it. */
+  readonly startRouter: () => Promise<ClusterRouter>
   readonly nodes: readonly { readonly name: string; readonly address: string; readonly mac: string }[]
   /** First three octets of the segment, such as `10.251.0`; .40 to .250 are free for addresses. */
   readonly segment: string
