@@ -178,12 +178,17 @@ function applySoftly(state: PeerState, next: PeerSettings): void {
   state.settings = next
   if (before.transport.password !== next.transport.password) adoptPassword(state)
   if (before.adminDown !== next.adminDown) switchAdmin(state)
-  else if (before.transport.passive !== next.transport.passive && state.established === undefined) beginAgain(state)
+  else if (state.established === undefined && isNewChance(before, next)) beginAgain(state)
   state.outbound.configure(next)
   fill(state)
 }
 
-/** Who waits for a call shall call, or the other way round. */
+/** What an attempt can fail by: whoever corrects it shall not wait until the peer has rested from its failures. */
+const isNewChance = (before: PeerSettings, next: PeerSettings): boolean =>
+  before.expectedAs !== next.expectedAs ||
+  before.transport.password !== next.transport.password ||
+  before.transport.passive !== next.transport.passive
+
 function beginAgain(state: PeerState): void {
   if (!state.peering.wanted) return
   happen(state, { kind: 'stop', subcode: CEASE.otherConfigurationChange, data: new Uint8Array(0), hard: false })

@@ -138,6 +138,15 @@ t.test('causes: refused, another AS, a password, silence', { skip: SKIP }, async
   t.ok(['lost', 'notification-received', 'refused'].includes((await until('a cause', async () => (await node.peer()).lastError)).code))
 })
 
+t.test('a corrected setting is tried at once, however often it failed', { skip: SKIP }, async (t) => {
+  const { node, us } = await createWorld(t)
+  await node.configure({ peers: [{ ...us, expectedAs: 65_123 }] })
+  await until('many failures', async () => (await node.peer()).sent.open >= 5 || undefined, 60_000)
+  await node.configure({ peers: [us] })
+  await node.established(undefined, 10_000)
+  t.equal((await node.peer()).flaps, 0)
+})
+
 t.test('a password changes here, the session stays; then there, and it is the new one', { skip: SKIP }, async (t) => {
   const { node, us, router, spec } = await createWorld(t, { password: 'first', holdSec: 30 })
   const [neighbour] = spec.neighbours

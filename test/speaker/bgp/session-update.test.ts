@@ -2,6 +2,7 @@
 import t from 'tap'
 import { serializeFrame } from '../../../src/wire/bgp/header.ts'
 import { notificationName, parseNotification } from '../../../src/wire/bgp/notification.ts'
+import { serializeRouteRefresh } from '../../../src/wire/bgp/route-refresh.ts'
 import { attribute, hex, updateBody } from '../../wire/bgp/build.ts'
 import { attributesOf, ROWS, SENTINEL } from '../../wire/bgp/rfc7606-rows.ts'
 import { createPaperSession, type PaperSession } from './support/paper-session.ts'
@@ -90,6 +91,25 @@ t.test('routes that are no use: not from the peer, through us, or leaked', async
     const { state, prefixes, received } = session.report()
     t.same([state, prefixes.received, received.discarded], ['Established', want, 1 - want], name)
   }
+})
+
+t.test('a peer asks for its routes again', async (t) => {
+  const session = sessionFor('external', false)
+  const { sent } = session.report()
+  t.equal(sent.update, 3, 'three prefixes in one UPDATE, and two End-of-RIBs')
+  const ask = (subtype: 'request' | 'begin' | 'end', afi = 1): void => {
+    session.receive(serializeRouteRefresh({ afi, safi: 1, subtype }))
+    session.later(10)
+  }
+  ask('request')
+  const asked = session.report()
+  t.equal(asked.sent.update, sent.update + 1)
+  t.equal(asked.sent.refresh, sent.refresh + 2, 'between BoRR and EoRR')
+  ask('begin')
+  ask('end')
+  ask('request', 25)
+  session.receive(serializeFrame('routeRefresh', hex('00010901')))
+  t.match(session.report(), { state: 'Established', sent: asked.sent }, 'nothing else is answered')
 })
 
 t.test('bytes come as they like: one by one, and many messages at once', async (t) => {
