@@ -48,12 +48,10 @@ function* defaultWarnings({ metadata }: EipObject, pool: Pool | undefined): Gene
   }
 }
 
-function* protocolWarnings({ protocol }: EipSpec): Generator<string> {
-  const means = protocol ?? 'bgp'
-  if (isServed(means)) return
-  const served = Object.keys(PROTOCOLS).filter((name) => isServed(name as typeof means))
-  const said = protocol === undefined ? 'spec.protocol is missing, which means bgp' : `spec.protocol is ${protocol}`
-  yield `${said}: its addresses are given to Services, and this version does not announce them (it announces ${served.join(', ')})`
+function* protocolWarnings({ protocol = 'bgp' }: EipSpec): Generator<string> {
+  if (isServed(protocol)) return
+  const served = Object.keys(PROTOCOLS).filter((name) => isServed(name as typeof protocol))
+  yield `spec.protocol is ${protocol}: its addresses are given to Services, and this version does not announce them (it announces ${served.join(', ')})`
 }
 
 /** Fields that speak of an owner or of the network say nothing to a protocol by which every node announces. */

@@ -70,7 +70,7 @@ async function warnings(t: Test, world: World): Promise<void> {
   const { api } = world
   const quiet = await dryRun(world, 'quiet', { address: '10.74.0.0/24', ...LAYER2, exclude: ['10.74.0.1'] })
   t.equal(quiet, 'eip.network.kubesphere.io/quiet created (server dry run)\n', 'nothing is said of what is well')
-  t.match(await dryRun(world, 'silent', { address: '10.74.0.0/24' }), /^Warning: spec\.protocol is missing, which means bgp: /)
+  t.match(await dryRun(world, 'silent', { address: '10.74.0.0/24', ...LAYER2, protocol: 'vip' }), /^Warning: spec\.protocol is vip: /)
   const node = { metadata: { name: 'n-adm' }, spec: { podCIDRs: ['10.244.7.0/24'], podCIDR: '10.244.7.0/24' } }
   await createObject(api, NODES, node)
   await patchObject(
