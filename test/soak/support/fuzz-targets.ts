@@ -24,6 +24,7 @@ import { ipOf } from '../../speaker/support/objects.ts'
 import { BGP_PARSER_TARGETS } from './bgp-targets.ts'
 import type { FuzzTarget } from './fuzz.ts'
 import { BFD_TARGETS } from './fuzz-bfd.ts'
+import { ROUTER_TARGET } from './fuzz-router.ts'
 import type { Mutant } from './mutation.ts'
 import type { Random } from './random.ts'
 
@@ -301,6 +302,7 @@ export const FUZZ_TARGETS: readonly FuzzTarget[] = [
   membershipParser,
   streamReader,
   opener,
+  ROUTER_TARGET,
   ...BFD_TARGETS,
   ...BGP_PARSER_TARGETS,
 ]
