@@ -75,9 +75,11 @@ t.test('doctor: sessions that are down, settings that are not followed, ports th
     'WARN bgp frr on n1, n2: holdTime is "1", so the default is used -> write "3"',
     'FAIL bgp odd on n1, n2: localAddress is "x" -> write an address',
   ])
-  const bfd = bgp({ peers: [peerReport('frr', { bfd: bfdReport({ state: 'Down', diagnostic: 'no answer' }) })] })
+  const bfd = bgp({
+    peers: [peerReport('frr', { bfd: bfdReport({ state: 'Down', diagnostic: 'no answer', lastDiscard: 'its digest is wrong' }) })],
+  })
   t.match(await examine(settings, { pages: bgpPages({ n1: bfd, n2: bgp({ peers: [peerReport('frr')] }) }) }), [
-    /^WARN bgp frr on n1: BFD is Down \(no answer\), and BGP is up -> /,
+    /^WARN bgp frr on n1: BFD is Down \(no answer; its digest is wrong\), and BGP is up -> /,
   ])
 })
 

@@ -6,6 +6,7 @@ import { isReport, readSpeakers, type Speakers } from '../speakers/speakers.ts'
 import { explainTrouble } from '../trouble.ts'
 import type { VerbInput } from '../verb.ts'
 import { speakerOn } from './ask.ts'
+import { bfdTroubles } from './bfd-trouble.ts'
 import {
   type BgpObjects,
   byPeerAndNode,
@@ -57,6 +58,7 @@ export async function runPeers({ values, cluster, nowMs }: VerbInput, only: stri
   const remarks = [
     ...settingRemarks(objects),
     ...sessionRemarks(sessions),
+    ...bfdTroubles(sessions),
     ...troubleRemarks(nodes),
     ...gaps(objects, speakers, nodes, only),
     ...secondHand(written),

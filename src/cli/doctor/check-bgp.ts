@@ -1,5 +1,6 @@
 /** BGP: what is missing, what cannot be followed, and which sessions are down. */
 import type { AddressClaimObject } from '../../api/address-claim.ts'
+import { bfdTroubles } from '../bgp/bfd-trouble.ts'
 import { type BgpObjects, type NodeBgp, nodesWithBgp, type Session, sessionsOf, sharedTroubles, unselected } from '../bgp/facts.ts'
 import type { Speakers } from '../speakers/speakers.ts'
 import { shortTrouble } from '../trouble.ts'
@@ -74,17 +75,7 @@ function downSessions(sessions: readonly Session[]): readonly Finding[] {
 
 /** BFD that is down beside a session that is up: the session would not end as fast as it should. */
 export const checkBfd = (speakers: Speakers): readonly Finding[] =>
-  sessionsOf(nodesWithBgp(speakers)).flatMap(({ node, peer: { name, state, bfd } }) =>
-    bfd === undefined || bfd.state === 'Up' || state !== 'Established'
-      ? []
-      : [
-          warn(
-            CHECK,
-            `${name} on ${node}: BFD is ${bfd.state}${bfd.diagnostic === undefined ? '' : ` (${bfd.diagnostic})`}, and BGP is up`,
-            'switch BFD on at the router for this neighbour; UDP ports 3784 and 4784 must be open',
-          ),
-        ],
-  )
+  bfdTroubles(sessionsOf(nodesWithBgp(speakers))).map(({ says, cure }) => warn(CHECK, says, cure))
 
 /** That all is well, where it is. */
 export function bgpIsFine(objects: BgpObjects, speakers: Speakers): readonly Finding[] {

@@ -33,6 +33,7 @@ const BfdSchema = z.object({
   sent: count,
   received: count,
   discarded: count,
+  lastDiscard: text.exactOptional(),
 })
 
 const PeerSchema = z.object({
