@@ -60,6 +60,8 @@ export const ALLOCATOR_RIGHTS: Rights = {
     // Of an Eip itself only OpenELB's old finalizer is taken off, which its status does not carry.
     { group: GROUP, resources: ['eips'], verbs: [...READ, 'patch'] },
     { group: GROUP, resources: ['eips/status'], verbs: ['patch'] },
+    // OpenELB's old finalizer is taken off, and nothing else is written.
+    { group: GROUP, resources: ['bgpconfs', 'bgppeers'], verbs: [...READ, 'patch'] },
     { group: GROUP, resources: ['addressclaims'], verbs: ['get', ...READ, 'create', 'delete', 'patch'] },
     EVENTS,
   ],

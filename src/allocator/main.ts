@@ -15,6 +15,7 @@ import { keepYoungSpaceSmall } from '../runtime/memory.ts'
 import { createMetrics, type Metrics } from '../runtime/metrics.ts'
 import { createProcessLogger, productVersion, runMain, UsageError } from '../runtime/process.ts'
 import { onShutdown } from '../runtime/shutdown.ts'
+import { createFinalizerRemoval } from './bgp/reconcile.ts'
 import { type AllocatorConfig, readConfig } from './config.ts'
 import { projectClaim, projectEip, projectNamespace, projectNode, projectService, projectSettings } from './projection.ts'
 import { createAllocator } from './server.ts'
@@ -38,15 +39,18 @@ async function run(config: AllocatorConfig): Promise<void> {
   const recorder = { client, logger, metrics, clock: systemClock, instance: identity }
   const events = createEventRecorder({ ...recorder, component: EVENT_COMPONENT.controller })
   const allocator = createAllocator({ config, client, informers, events, logger, metrics, clock: systemClock })
+  const finalizers = createFinalizerRemoval({ client, logger, metrics, clock: systemClock })
   const ready = (): readonly Check[] => readyChecks(informers)
   const health = config.metricsAddress && (await startHealthServer({ ...config.metricsAddress, registry: metrics.registry, ready }))
   for (const informer of Object.values(informers)) informer.start()
   allocator.start()
+  finalizers.start()
   logger.info('allocator started', { identity, namespace: config.namespace, metricsPort: health?.port, version: productVersion() })
   onShutdown(
     ['SIGTERM', 'SIGINT'],
     [
       { name: 'allocator', close: () => allocator.close(), timeoutMs: 6000 },
+      { name: 'finalizers', close: () => finalizers.close(), timeoutMs: 500 },
       { name: 'events', close: () => events.close(), timeoutMs: 1500 },
       { name: 'informers', close: () => closeAll(Object.values(informers)), timeoutMs: 1000 },
       { name: 'client', close: () => client.close() },

@@ -3,9 +3,9 @@ import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
 import type { ServiceObject } from '../../src/api/core-objects.ts'
 import type { EipObject } from '../../src/api/eip.ts'
-import { EIP_NAME, IS_DEFAULT_EIP, OPT_IN, REQUESTED_ADDRESS } from '../../src/api/service-annotations.ts'
-import { createObject, findObject, getObject, listObjects, patchObject } from '../../src/kube/objects.ts'
-import { EIPS, EVENTS, NODES, SERVICES } from '../../src/kube/resources.ts'
+import { EIP_NAME, IS_DEFAULT_EIP, OPT_IN, ORIGINAL_FINALIZER, REQUESTED_ADDRESS } from '../../src/api/service-annotations.ts'
+import { createObject, deleteObject, findObject, getObject, listObjects, patchObject } from '../../src/kube/objects.ts'
+import { BGP_CONFS, BGP_PEERS, EIPS, EVENTS, NODES, SERVICES } from '../../src/kube/resources.ts'
 import { type AddressWitness, startAddressWitness } from '../support/address-witness.ts'
 import { startAllocatorWorld } from '../support/allocator-world.ts'
 import { conditionOf, createClusterActions, refOf, shownText } from '../support/cluster-actions.ts'
@@ -56,6 +56,10 @@ async function writesAtRest(): Promise<readonly string[]> {
   return proxy.writes.filter(({ path }) => !path.includes('/eips/')).map(({ method, path }) => `${method} ${path}`)
 }
 
+const BGP_OBJECTS = [
+  [BGP_CONFS, 'default'],
+  [BGP_PEERS, 'marked'],
+] as const
 const NODE_STATUS = { type: 'merge', subresource: 'status' } as const
 const nodeReady = (status: string) => ({ status: { conditions: [{ type: 'Ready', status }] } })
 
@@ -262,4 +266,21 @@ t.test('18.7 s of nobody: a leader that ends gives the Lease back', async (t) =>
   await shows('term/b', '10.50.0.1')
   t.comment(`from SIGTERM to the next address: ${Math.round(performance.now() - startedMs)} ms`)
   t.same(everShown('term/a'), ['10.50.0.0'])
+})
+
+t.test('D21: a BgpConf or BgpPeer that OpenELB marked can be deleted, with no speaker anywhere', async (t) => {
+  for (const [resource, name] of BGP_OBJECTS)
+    await createObject(api, resource, { metadata: { name, finalizers: [ORIGINAL_FINALIZER.bgp, 'other/one'] }, spec: {} })
+  await deleteObject(api, BGP_PEERS, { name: 'marked' })
+  await world.allocator('d21')
+  for (const [resource, name] of BGP_OBJECTS) {
+    const left = await until(`${resource.kind} is unmarked`, async () => {
+      const { metadata } = await getObject<{ metadata: { finalizers?: readonly string[] } }>(api, resource, { name })
+      return metadata.finalizers?.length === 1 && metadata.finalizers
+    })
+    t.same(left, ['other/one'], 'the marks of others stay')
+    await patchObject(api, resource, { name }, { metadata: { finalizers: [] } }, { type: 'merge' })
+  }
+  t.equal(await until('it is gone', async () => (await findObject(api, BGP_PEERS, { name: 'marked' })) === undefined), true)
+  await deleteObject(api, BGP_CONFS, { name: 'default' })
 })
