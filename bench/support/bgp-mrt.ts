@@ -5,14 +5,15 @@ import { concat, u16, u32 } from '../../src/wire/bgp/bytes.ts'
 /** TABLE_DUMP_V2 and two of its subtypes. RFC 6396 sections 4.3.1, 4.3.2. */
 const TABLE_DUMP_V2 = 13
 const SUBTYPE = { peerIndexTable: 1, ribIpv4Unicast: 2 } as const
+const OFTEN_LOST = 3000
 /** A peer with an IPv4 address and an AS of four bytes. */
 const AS4 = 2
 /** ORIGIN IGP, an empty AS_PATH; NEXT_HOP follows. */
 const ATTRIBUTES = [0x40, 1, 1, 0, 0x40, 2, 0, 0x40, 3, 4] as const
 
 /**
- * `count` host routes from `first` on (an IPv4 address of four bytes), all by way of `nextHop`. Each is there twice: gobgp 3.10 ends before its
- * server has taken the last several hundred of a file.
+ * `count` host routes from `first` on (an IPv4 address of four bytes), all by way of `nextHop`. Each is there more than once: gobgp 3.10 ends
+ * before its server has taken the last several hundred of a file.
  */
 export function mrtOf(first: Uint8Array, count: number, nextHop: Uint8Array): Uint8Array {
   const start = ipFromBytes(first)
@@ -31,7 +32,12 @@ export function mrtOf(first: Uint8Array, count: number, nextHop: Uint8Array): Ui
     ])
   })
   const peer = [AS4, ...nextHop, ...nextHop, ...u32(65_001)]
-  return concat([record(SUBTYPE.peerIndexTable, [...nextHop, ...u16(0), ...u16(1), ...peer]), ...entries, ...entries])
+  return concat([
+    record(SUBTYPE.peerIndexTable, [...nextHop, ...u16(0), ...u16(1), ...peer]),
+    ...Array<Uint8Array[]>(1 + Math.ceil(OFTEN_LOST / count))
+      .fill(entries)
+      .flat(),
+  ])
 }
 
 const record = (subtype: number, body: readonly number[]): Uint8Array =>

@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process'
 import process from 'node:process'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { run, until } from '../../lab/command.ts'
 import type { Router } from '../../lab/peers/router.ts'
 import { PLAIN_NEIGHBOUR } from '../../lab/peers/spec.ts'
 import { startRouter } from '../../lab/peers/start.ts'
@@ -36,7 +37,7 @@ export async function startBgpStage(): Promise<BgpStage> {
   const speakers = [ours, rival].map(({ name, ipv4 }) => ({ ...neighbour, name, remote: { address: ipv4 }, as: SPEAKER_AS, passive: true }))
   const spec = { as: ROUTER_AS, routerId: router.ipv4, port: 179, neighbours: speakers, originates: [] }
   await startRouter('frr', { namespace: router.namespace, folder: router.folder, spec })
-  const watch = await watchCalls(router)
+  const watch = await watchCalls(router, ours)
   const gobgp = await startRouter('gobgp', {
     namespace: rival.namespace,
     folder: rival.folder,
@@ -72,15 +73,26 @@ export async function startAnnouncer(place: WirePlace) {
 }
 export type Announcer = Awaited<ReturnType<typeof startAnnouncer>>
 
-/** tshark on the router's interface, for as long as the stage stands. */
-async function watchCalls({ enter }: WirePlace) {
+/** Nobody listens there: a call that only shows that calls are seen. */
+const PROBE_PORT = 9
+
+/** tshark on the router's interface, for as long as the stage stands. Resolves once it sees what is on the wire. */
+async function watchCalls(router: WirePlace, prober: WirePlace) {
   const calls: { readonly from: string; readonly atMs: number }[] = []
-  const filter = ['-i', 'eth0', '-f', 'tcp dst port 179 and tcp[13] = 2', '-T', 'fields', '-e', 'frame.time_epoch', '-e', 'ip.src']
-  const [file = '', ...args] = [...enter, 'tshark', '-l', '-n', '-Q', ...filter]
-  const child = spawn(file, args, { stdio: ['ignore', 'pipe', 'pipe'] })
+  const syns = `(tcp dst port 179 or tcp dst port ${PROBE_PORT}) and tcp[13] = 2`
+  const fields = ['-T', 'fields', '-e', 'frame.time_epoch', '-e', 'ip.src', '-e', 'tcp.dstport']
+  const [file = '', ...args] = [...router.enter, 'tshark', '-l', '-n', '-Q', '-i', 'eth0', '-f', syns, ...fields]
+  const child = spawn(file, args, { stdio: ['ignore', 'pipe', 'ignore'] })
+  let sees = false
   createInterface({ input: child.stdout }).on('line', (line) => {
-    const [epoch, from = ''] = line.split('\t')
-    calls.push({ from, atMs: monotonicOfEpoch(Number(epoch)) })
+    const [epoch, from = '', port] = line.split('\t')
+    if (port === String(PROBE_PORT)) sees = true
+    else calls.push({ from, atMs: monotonicOfEpoch(Number(epoch)) })
   })
+  const probe = async () => {
+    await run([...prober.enter, 'bash', '-c', `: > /dev/tcp/${router.ipv4}/${PROBE_PORT}`])
+    return sees ? true : undefined
+  }
+  await until('tshark', probe, { timeoutMs: 30_000, everyMs: 100 })
   return { calls, stop: () => void child.kill('SIGTERM') }
 }

@@ -32,7 +32,7 @@ t.test('without a bench it says which there are; a wrong flag is a sentence', as
     {
       argv: [],
       code: 2,
-      says: /Benches: admit, all-allocation, allocate, allocate-one, arp, churn, failover, fill, idle, membership, restart, speaker-memory/,
+      says: /Benches: admit, all-allocation, allocate, allocate-one, arp, (bfd, )?bgp-advertise, bgp-memory, churn, failover, fill, idle, membership, restart, speaker-memory/,
     },
     { argv: ['--help'], code: 0, says: /^Usage: / },
     { argv: ['support'], code: 2, says: /^there is no bench "support"/ },
@@ -155,4 +155,28 @@ t.test('speaker-memory with few Services: all are taken, and found again by the 
   t.equal(name, 'speaker-memory')
   t.ok(value > 0 && floor > 0, `${value} MiB beside ${floor} MiB`)
   t.equal(aims.length, 2)
+})
+
+t.test('bgp-advertise with two hundred routes: FRR has them, in few messages, and one more comes and goes', async (t) => {
+  const { code, stdout, stderr } = await bench('bgp-advertise', '--routes=200', '--rounds=1', '--samples=3')
+  if (code !== 0) t.comment(stderr.slice(-2000))
+  t.equal(code, 0)
+  const { name, value, floor, aims, one } = JSON.parse(stdout) as BenchResult & {
+    readonly one: Readonly<Record<'add' | 'withdraw', { readonly count: number }>>
+  }
+  t.equal(name, 'bgp-advertise')
+  t.ok(value > 0 && floor > 0, `${value} ms beside ${floor} ms of gobgpd`)
+  t.same([one.add.count, one.withdraw.count], [3, 3])
+  const messages = aims.find(({ unit }) => unit === 'messages')
+  t.ok(messages?.met, JSON.stringify(messages))
+})
+
+t.test('bgp-memory with few routes: two peers are told all, and what a router sends is not kept', async (t) => {
+  const { code, stdout, stderr } = await bench('bgp-memory', '--routes=200', '--peers=2', '--received=20000')
+  if (code !== 0) t.comment(stderr.slice(-2000))
+  t.equal(code, 0)
+  const { name, value, floor, aims } = JSON.parse(stdout) as BenchResult
+  t.equal(name, 'bgp-memory')
+  t.ok(value > 0 && floor > 0, `${value} MiB beside ${floor} MiB`)
+  t.ok(aims.filter(({ unit }) => unit === 'MiB').every(({ met }) => met))
 })
