@@ -19,13 +19,20 @@ const firstCells = (text: string): readonly string[] =>
     .flatMap((line) => (line.startsWith('| ') ? [...(line.split('|')[1] ?? '').matchAll(/`([^`]+)`/g)].map(([, word = '']) => word) : []))
 
 t.test('every cause has its row, and every row is a cause', async (t) => {
-  const table = chapter('When a route is missing').split('| the route is told')[0] ?? ''
+  const table = chapter('When a route is missing').split('| `code` where a setting')[0] ?? ''
   t.same(
     firstCells(table)
       .filter((word) => !['code', 'lastError'].includes(word))
       .sort(),
     [...PEER_ERROR_CODES].sort(),
   )
+})
+
+t.test('every code of a setting that is not followed has its row', async (t) => {
+  const [, union = ''] = /type BgpProblemCode =([\s\S]*?)\n\n/.exec(read('src/speaker/bgp/resolve-facts.ts')) ?? []
+  const codes = [...union.matchAll(/'([a-z-]+)'/g)].map(([, code = '']) => code)
+  const [, table = ''] = chapter('When a route is missing').split('where a setting is not followed')
+  t.same(firstCells(table.split('\n\n')[0] ?? '').toSorted(), codes.toSorted())
 })
 
 t.test('every metric has its row, with its labels', async (t) => {
