@@ -35,6 +35,14 @@ t.test('every code of a setting that is not followed has its row', async (t) => 
   t.same(firstCells(table.split('\n\n')[0] ?? '').toSorted(), codes.toSorted())
 })
 
+t.test('every word of the condition Announced has its row', async (t) => {
+  const source = read('src/speaker/routes/announcement.ts')
+  const words = [...source.matchAll(/(?:silent\(|reason: )'([A-Za-z]+)'/g)].map(([, word = '']) => word)
+  t.ok(words.length >= 4, words.join(' '))
+  const [, table = ''] = chapter('When a route is missing').split('\n| reason | what is so |\n')
+  t.same(firstCells(table.split('\n\n')[0] ?? '').toSorted(), [...new Set(words)].toSorted())
+})
+
 t.test('every metric has its row, with its labels', async (t) => {
   const text = chapter('Metrics')
   const rows = firstCells(text)
