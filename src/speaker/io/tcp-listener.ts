@@ -113,8 +113,7 @@ function complete(state: State): void {
   })
   const failed = isOpen ? (failures.get(state.port ?? 0) ?? []) : [...failures.values()].flat()
   if (failed.length > 0) problems.set('listen', `Cannot listen everywhere (${failed.join('; ')}); this is tried again.`)
-  const isSecond = state.port === SECOND_PORT && options.port === 'default'
-  if (isSecond) problems.set('port', `Port ${BGP_PORT} of this node is taken, so peers that call have to call port ${SECOND_PORT}.`)
+  if (state.port === SECOND_PORT && failures.has(BGP_PORT)) problems.set('port', secondPortSentence(failures.get(BGP_PORT) ?? []))
   applyTerms(state)
   if (isOpen && !problems.has('listen')) {
     state.attempt = 0
@@ -124,6 +123,11 @@ function complete(state: State): void {
   state.attempt += 1
   const { random, clock } = options
   state.timer = clock.setTimer(backoffDelayMs({ attempt: state.attempt, ...RETRY, random }), () => look(state))
+}
+
+function secondPortSentence(failures: readonly string[]): string {
+  const why = failures.some((text) => text.endsWith('EACCES')) ? 'needs the capability NET_BIND_SERVICE' : 'is taken'
+  return `Port ${BGP_PORT} of this node ${why}, so peers that call have to call port ${SECOND_PORT}.`
 }
 
 function look(state: State): void {

@@ -85,6 +85,11 @@ t.test('keys, TTLs, ports and descriptors, with no more rights than a Pod has', 
   })
 })
 
+t.test('without the right to port 179', { skip: refused ?? false }, async (t) => {
+  const seen = (await inNamespace('tcp-child.ts', '', AS_IN_A_POD.replace(',+net_bind_service', ''))) as object
+  t.match(seen, { port: 17_900, problem: /NET_BIND_SERVICE, so peers that call have to call port 17900/ })
+})
+
 t.test('half-open calls, strangers by the thousand, no descriptors left', { skip: refused ?? false }, async (t) => {
   const seen = (await inNamespace('tcp-flood-child.ts', 'ulimit -n 120;')) as {
     readonly halfOpen: { readonly cookies: boolean; readonly calls: number; readonly grownBytes: number; readonly echoMs: number }
