@@ -4,6 +4,7 @@ export const CURES: Readonly<Record<string, string>> = {
   'session-down': 'openelb bgp peers NODE has the cause, and what to do',
   'peer-not-selected': 'spec.bgp.peers of the Eip, or the annotation openelb.io/bgp-peers of the Service, names other BgpPeers',
   'family-not-negotiated': 'switch the address family on at both ends: spec.afiSafis of the BgpPeer, and the router',
+  'other-nodes': 'nothing: those nodes tell it; with nextHop: nodes in the BgpPeer and a router that takes ADD-PATH, each node tells all',
   'no-next-hop': 'the node needs an address of that family, or the session the capability Extended Next Hop Encoding (RFC 8950)',
   'policy-rejected': 'the statement is in the ConfigMap that spec.policy of BgpConf default names',
   'attributes-too-long': 'give it fewer communities',

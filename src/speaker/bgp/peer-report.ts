@@ -87,7 +87,10 @@ export interface RouteVerdict {
   readonly peer: string
   readonly prefix: string
   readonly told: boolean
-  /** `told`, `pending`, `session-down`, `peer-not-selected`, `family-not-negotiated`, `no-next-hop`, `policy-rejected`, `attributes-too-long`. */
+  /**
+   * `told`, `pending`, `session-down`, `peer-not-selected`, `family-not-negotiated`, `other-nodes`, `no-next-hop`, `policy-rejected`,
+   * `attributes-too-long`, `leaving`.
+   */
   readonly reason: string
   readonly message: string
   /** What the peer was, or would be, told: a path each, in words. */

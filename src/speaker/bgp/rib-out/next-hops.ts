@@ -28,11 +28,11 @@ export interface HopChoice {
  */
 export function hopsOf(nodes: readonly NextHopNode[], choice: HopChoice): readonly Hop[] {
   const { family, terms } = choice
-  const several = terms.agreement.send.families[family]?.pathIds === true
-  const mode = choice.mode === 'auto' ? (several ? 'nodes' : 'self') : choice.mode
+  const several = takesSeveral(choice)
+  const selfOnly = isSelfOnly(choice)
   const found = new Map<string, { readonly node: NextHopNode; readonly nextHop: NextHop }>()
   for (const node of nodes) {
-    if (mode === 'self' && !node.self) continue
+    if (selfOnly && !node.self) continue
     const nextHop = node.self ? ownNextHop(node, family, terms) : foreignNextHop(node, family, terms)
     if (nextHop === undefined || compareIp(nextHop.address, terms.remoteAddress) === 0) continue
     const text = formatIp(nextHop.address)
@@ -45,6 +45,11 @@ export function hopsOf(nodes: readonly NextHopNode[], choice: HopChoice): readon
     .slice(0, several ? Math.max(1, choice.most) : 1)
     .map(({ node, nextHop, text }) => ({ node: node.node, nextHop, pathId: several ? ids.get(text) : undefined }))
 }
+
+const takesSeveral = ({ terms, family }: HopChoice): boolean => terms.agreement.send.families[family]?.pathIds === true
+
+/** Whether the peer is told of the way to this node alone. */
+export const isSelfOnly = (choice: HopChoice): boolean => choice.mode === 'self' || (choice.mode === 'auto' && !takesSeveral(choice))
 
 const only = (address: Ip | undefined): NextHop | undefined => address && { address, linkLocal: undefined }
 

@@ -4,7 +4,7 @@ import { packRoutes } from '../../../wire/bgp/update-pack.ts'
 import type { SessionTerms } from '../outbound.ts'
 import type { BgpLine, NextHopNode, RouteAttributes } from '../route.ts'
 import type { PeerSettings } from '../settings.ts'
-import { type Hop, hopsOf } from './next-hops.ts'
+import { type Hop, type HopChoice, hopsOf, isSelfOnly } from './next-hops.ts'
 import { type AttributeTerms, pathAttributesOf } from './path-attributes.ts'
 import { NOTHING, type Offer, type Route, type RoutePool } from './route-pool.ts'
 
@@ -15,7 +15,7 @@ export type DrainPhase = 'shutdown-community' | 'withdraw'
 export interface Judgement {
   readonly offer: Offer
   /** Undefined: at least one way is offered, and none was left out for its length. */
-  readonly reason: 'peer-not-selected' | 'no-next-hop' | 'policy-rejected' | 'attributes-too-long' | 'leaving' | undefined
+  readonly reason: 'peer-not-selected' | 'other-nodes' | 'no-next-hop' | 'policy-rejected' | 'attributes-too-long' | 'leaving' | undefined
   /** The statement of the policy that decided, where one did. */
   readonly statement: string | undefined
 }
@@ -31,7 +31,7 @@ interface Basis {
   readonly peer: PeerSettings
   readonly terms: SessionTerms
   readonly attributeTerms: AttributeTerms
-  readonly most: number
+  readonly choice: HopChoice
   readonly pool: RoutePool
   readonly hops: WeakMap<readonly NextHopNode[], readonly Hop[]>
   /** The route of a hop with attributes as they are in the line, which nearly all lines share. */
@@ -40,6 +40,7 @@ interface Basis {
 }
 
 const NOT_SELECTED: Judgement = { offer: NOTHING, reason: 'peer-not-selected', statement: undefined }
+const OTHER_NODES: Judgement = { offer: NOTHING, reason: 'other-nodes', statement: undefined }
 const NO_NEXT_HOP: Judgement = { offer: NOTHING, reason: 'no-next-hop', statement: undefined }
 const LEAVING: Judgement = { offer: NOTHING, reason: 'leaving', statement: undefined }
 
@@ -58,7 +59,7 @@ export function createJudge(
     peer,
     terms,
     attributeTerms: { peering, localAs: terms.asNumbers.local, role: peer.role, shutdown: drain !== undefined },
-    most: peer.families.find((one) => one.family === family)?.addPathSend ?? 0,
+    choice: { family, mode: peer.nextHop, most: peer.families.find((one) => one.family === family)?.addPathSend ?? 0, terms },
     pool,
     hops: new WeakMap(),
     plain: new WeakMap(),
@@ -71,7 +72,7 @@ function judge(basis: Basis, line: BgpLine): Judgement {
   const { peer, pool } = basis
   if (line.peers?.includes(peer.name) === false) return NOT_SELECTED
   const hops = hopsFor(basis, line.nextHops)
-  if (hops.length === 0) return NO_NEXT_HOP
+  if (hops.length === 0) return isSelfOnly(basis.choice) && !line.nextHops.some(({ self }) => self) ? OTHER_NODES : NO_NEXT_HOP
   const routes: Route[] = []
   let reason: Judgement['reason'] = 'policy-rejected'
   let decided: string | undefined
@@ -88,10 +89,10 @@ function judge(basis: Basis, line: BgpLine): Judgement {
   return { offer: pool.offer(routes), reason: isWhole ? undefined : reason, statement: decided }
 }
 
-function hopsFor({ hops, family, peer, most, terms }: Basis, nodes: readonly NextHopNode[]): readonly Hop[] {
+function hopsFor({ hops, choice }: Basis, nodes: readonly NextHopNode[]): readonly Hop[] {
   const known = hops.get(nodes)
   if (known !== undefined) return known
-  const found = hopsOf(nodes, { family, mode: peer.nextHop, most, terms })
+  const found = hopsOf(nodes, choice)
   hops.set(nodes, found)
   return found
 }

@@ -36,7 +36,7 @@ export function verdictOf(
   }
   const judgement = session.family.judge(line)
   const told = session.family.entry(line.text)?.told ?? []
-  if (judgement.reason !== undefined) return verdict(told.length > 0, judgement.reason, explain(judgement, told), judgement.offer)
+  if (judgement.reason !== undefined) return verdict(told.length > 0, judgement.reason, explain(judgement, told, line), judgement.offer)
   const isTold = sameOffer(told, judgement.offer) && !session.family.isPending(line.text)
   return isTold
     ? verdict(true, 'told', accepted(judgement, 'the peer has been told'), told)
@@ -46,11 +46,13 @@ export function verdictOf(
 const accepted = ({ statement }: Judgement, text: string): string =>
   statement === undefined ? text : `${text}; accepted by the policy statement ${statement}`
 
-function explain({ reason, statement, offer }: Judgement, told: Offer): string {
+function explain({ reason, statement, offer }: Judgement, told: Offer, { nextHops }: BgpLine): string {
   const still = told.length > 0 && offer.length === 0 ? '; the peer is about to be told that it is gone' : ''
   switch (reason) {
     case 'peer-not-selected':
       return `the peer is not selected${still}`
+    case 'other-nodes':
+      return `its traffic goes to ${nextHops.map(({ node }) => node).join(', ')}, and this peer is told of this node alone${still}`
     case 'no-next-hop':
       return `no node that takes its traffic has an address that this session can carry as next hop${still}`
     case 'policy-rejected':

@@ -63,7 +63,8 @@ t.test('every reason for which a line is not told', async (t) => {
     ['peer-not-selected', openDown(line(TEXT, { peers: ['a'] })), /only a is told/],
     ['family-not-negotiated', open(v6, peer(), terms({ families: onlyIpv4 })), /IPv6 unicast was not agreed/],
     ['family-not-negotiated', openDown(v6, peer({ families: [] })), /does not name IPv6 unicast/],
-    ['no-next-hop', open(line(TEXT, { nextHops: [SECOND] })), /no node/],
+    ['other-nodes', open(line(TEXT, { nextHops: [SECOND] })), /goes to n2, and this peer is told of this node alone/],
+    ['no-next-hop', open(line(TEXT), peer(), terms({ remote: '192.0.2.1' })), /no node/],
     ['policy-rejected', open(line(TEXT), peer({ policy: reject })), /by its statement nothing-out/],
     ['attributes-too-long', open(line(TEXT, { attributes: long })), /no room/],
   ]
