@@ -123,3 +123,13 @@ t.test('a missing family is told', async (t) => {
     message: /until then the Service keeps 10\.0\.0\.0$/,
   })
 })
+
+t.test('one family may be announced by layer 2 and the other by BGP, and either may change', async (t) => {
+  const wire = eip('p', '10.0.0.0/30', { namespaces: ['default'], protocol: 'layer2', interface: 'eth0' })
+  const routed = eip('q', 'fd00::/126', { namespaces: ['default'], protocol: 'bgp' })
+  const onWire = claim('10.0.0.0', 'p', 's', { protocol: 'layer2', interface: 'eth0' })
+  const decision = decide(facts(service('s', require), { eips: [wire, routed], claims: [onWire] }))
+  t.match(decision, { kind: 'claim', spec: { address: 'fd00::', protocol: 'bgp', eip: 'q' } })
+  const asWire = { eips: [wire, routed], claims: [onWire, claim('fd00::', 'q', 's', { protocol: 'layer2', interface: 'eth0' })] }
+  t.equal(brief(decide(facts(service('s', { ...require, ...shown('10.0.0.0', 'fd00::') }), asWire))), 'amend fd00:: to q bgp -')
+})
