@@ -27,8 +27,9 @@ function runningOf(text: string | undefined): Running | undefined {
 }
 
 /** A text that is refused changes nothing: the one before it runs on. */
-function readText(name: string, text: string, last: Running | undefined, list: ProblemList): Running | undefined {
+function readText(name: string, text: string, lastText: string | undefined, list: ProblemList): Running | undefined {
   const { book, faults } = readPolicyBook(text)
+  const last = book === undefined ? runningOf(lastText) : undefined
   const refused = faults.filter(({ kind }) => kind === 'refused')
   const until = last === undefined ? 'until then no route is told' : 'until then the policy before it is followed'
   for (const { path, message } of refused.slice(0, FAULTS_SAID)) {
@@ -46,7 +47,8 @@ function readText(name: string, text: string, last: Running | undefined, list: P
 }
 
 /** A ConfigMap that is not there is no policy, as in OpenELB; one that went away while BgpConf names it stays in force. */
-function readMissing(name: string, last: Running | undefined, list: ProblemList): Running | undefined {
+function readMissing(name: string, lastText: string | undefined, list: ProblemList): Running | undefined {
+  const last = runningOf(lastText)
   const until = last === undefined ? 'until then every route is told' : 'until then the policy that it had is followed'
   list.add(
     'policy-missing',
@@ -69,10 +71,10 @@ function forPeer({ book, text }: Running, peer: Omit<PeerSettings, 'policy'>, { 
 /** `as`: that of the node. Without a name in BgpConf all of our own routes are told. */
 export function resolvePolicy(name: string, as: number, facts: BgpFacts, list: ProblemList): ResolvedPolicy {
   if (name === '') return { policyFor: () => EXPORT_OWN, goodText: undefined }
-  const last = runningOf(facts.lastPolicyText)
-  const running = facts.policyText === undefined ? readMissing(name, last, list) : readText(name, facts.policyText, last, list)
+  const { policyText, lastPolicyText } = facts
+  const running = policyText === undefined ? readMissing(name, lastPolicyText, list) : readText(name, policyText, lastPolicyText, list)
   if (running === undefined) {
-    return { policyFor: () => (facts.policyText === undefined ? EXPORT_OWN : EXPORT_NOTHING), goodText: undefined }
+    return { policyFor: () => (policyText === undefined ? EXPORT_OWN : EXPORT_NOTHING), goodText: undefined }
   }
   for (const prepend of running.book.prepends) {
     if (Number(prepend.as) === as) continue

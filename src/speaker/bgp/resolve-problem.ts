@@ -11,12 +11,16 @@ export interface ProblemList {
 /** Text from an object goes into statuses: it is cut, and quoted. */
 export const shown = (text: unknown): string => JSON.stringify(String(text).slice(0, 64))
 
+/** Keys of a policy text may have any length, and a status takes 1,024 characters. */
+const LONGEST = 1000
+const cut = (text: string): string => (text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text)
+
 export function createProblemList(peer: string | undefined): ProblemList {
   const problems: BgpProblem[] = []
   return {
     problems,
     add(code, message, cure) {
-      problems.push({ peer, code, message, cure })
+      problems.push({ peer, code, message: cut(message), cure: cut(cure) })
       return undefined
     },
   }

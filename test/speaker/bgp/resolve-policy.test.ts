@@ -57,6 +57,12 @@ t.test('equal texts are one policy, and another text, AS or peer is another', as
   t.not(text({ policyText: REJECT }), text({ policyText: REJECT }, { as: 65_002, policy: 'routes' }))
 })
 
+t.test('however long a key is, what is said of it fits a status', async (t) => {
+  const [problem] = outcome({ policyText: `[global.apply-policy.config]\n${'x'.repeat(5000)} = 1` }).problems
+  t.match(problem?.message, /apply-policy\.config\.x+…$/)
+  t.ok((problem?.message.length ?? 0) <= 1024)
+})
+
 t.test('what is not honoured names its place and its ConfigMap', async (t) => {
   const policyText = `${REJECT}[[policy-definitions]]
 name = "p"
