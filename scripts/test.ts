@@ -19,10 +19,13 @@ Scenarios: ${[...findTests().scenarios.keys()].join(', ')}
 /** Scenarios mostly wait (for a Lease, a restart, a time-out), so two of them share two cores well; each has a lab of its own. */
 const LANES = 2
 /** The rest is short. A long one that starts last would run alone at the end. */
-const LONG = ['cluster', 'allocator', 'takeover', 'certificates', 'failpoints', 'lab']
+const LONG = ['cluster', 'allocator', 'bgp-nodes', 'takeover', 'certificates', 'failpoints', 'lab']
 
-/** A speaker that waits a third of a second for a CPU counts as dead, and rightly: where fail-over is judged nothing else runs. */
-const isAlone = (name: string): boolean => /^(bench|cli-speakers|failover|junk|layer2|membership)/.test(name)
+/**
+ * A speaker that waits a third of a second for a CPU counts as dead, and rightly: where fail-over is judged nothing else runs. So where not
+ * one request may be lost, and where a hold time of three seconds is not to end by itself.
+ */
+const isAlone = (name: string): boolean => /^(bench|bgp-(matrix|traffic)|cli-speakers|failover|junk|layer2|membership)/.test(name)
 
 process.exit(await main(process.argv.slice(2)))
 

@@ -114,6 +114,17 @@ export const bgp: Chapter = async (t, suite) => {
     const pages = await eventually('pages of both Pods', 30, () => bothPages(suite, ip))
     t.equal(pages.size, 2)
   })
+  await t.test("OpenELB's finalizer goes, so that both objects can be deleted", async () => {
+    for (const [resource, name] of [
+      ['bgpconf', 'default'],
+      ['bgppeer', 'router'],
+    ] as const) {
+      await eventually(`no finalizer on the ${resource}`, 30, async () => {
+        const found = await get<Manifest>(suite, resource, name)
+        return found !== undefined && (found.metadata.finalizers ?? []).length === 0
+      })
+    }
+  })
   await t.test('the status of the BgpPeer has every node', async (t) => {
     const states = await eventually('ESTABLISHED', 30, async () => {
       const { status } = (await get<PeerStatus>(suite, 'bgppeer', 'router')) ?? {}
