@@ -124,7 +124,7 @@ function createParts(config: Config, logger: Logger) {
     facts: () => bgpFacts(cluster.facts(), speaker.membership(), flags['avoid-cordoned']),
     openEngine: (onChange) => openBgp({ node: nodeName, libc, clock, logger, random: Math.random, onChange }),
   })
-  registerBgpMetrics(metrics, { node: nodeName, engine: bgp.routes.engine })
+  registerBgpMetrics(metrics, { node: nodeName, ...bgp.routes })
   return { self: nodeName, speaker, cluster, host, layer2, bgp, membership, preflight, recorder, client, metrics }
 }
 

@@ -47,7 +47,10 @@ t.test('every metric has its row, with its labels', async (t) => {
   const text = chapter('Metrics')
   const rows = firstCells(text)
   const ours = bgpFamilies('n1').filter(({ name }) => /^openelb_/.test(name))
-  t.same([...rows].filter((name) => name !== 'name').sort(), [...ours.map(({ name }) => name), 'openelb_bgp_rib_prefixes'].sort())
+  t.same(
+    [...rows].filter((name) => name !== 'name').sort(),
+    [...ours.map(({ name }) => name), 'openelb_bgp_rib_prefixes', 'openelb_bgp_setting_problem'].sort(),
+  )
   for (const { name, labels, type } of ours) {
     const row = text.split('\n').find((line) => line.startsWith('| ') && line.includes(`\`${name}\``)) ?? ''
     for (const label of labels) t.ok(row.includes(`\`${label}\``), `${name} has ${label}`)

@@ -3,7 +3,7 @@ import { createMetrics } from '../../../src/runtime/metrics.ts'
 import { attributeTexts } from '../../../src/speaker/bgp/attribute-words.ts'
 import type { PeerReport, RouteVerdict } from '../../../src/speaker/bgp/peer-report.ts'
 import { type BgpLine, PLAIN_ATTRIBUTES } from '../../../src/speaker/bgp/route.ts'
-import { BGP_PATHS, bgpReport, ROUTES_PER_PAGE, routesPage, whyPage } from '../../../src/speaker/bgp-report.ts'
+import { BGP_PATHS, type BgpTrouble, bgpReport, ROUTES_PER_PAGE, routesPage, whyPage } from '../../../src/speaker/bgp-report.ts'
 import { registerBgpMetrics } from '../../../src/speaker/io/bgp-metrics.ts'
 import { createBgpPages } from '../../../src/speaker/io/bgp-pages.ts'
 import { bfdReport, bgpLine, downReport, peerReport } from './support/report-samples.ts'
@@ -144,7 +144,11 @@ t.test('metrics are those of the contract and ours, and those of a peer end with
     downReport('tor', { address: undefined, interface: 'eth1', state: 'OpenConfirm' }),
   ]
   const lines = [bgpLine('10.99.0.1/32'), bgpLine('fd00::1/128')]
-  registerBgpMetrics(metrics, { node: 'n1', engine: () => engineOf(peers, lines) })
+  let problems: readonly BgpTrouble[] = [
+    { peer: 'bad', code: 'no-peer-as', message: '', cure: '' },
+    { code: 'listen', message: '', cure: '' },
+  ]
+  registerBgpMetrics(metrics, { node: 'n1', engine: () => engineOf(peers, lines), problems: () => problems })
   const text = await metrics.registry.metrics()
   for (const line of [
     '# TYPE session_up gauge',
@@ -163,6 +167,8 @@ t.test('metrics are those of the contract and ours, and those of a peer end with
     'openelb_bgp_hold_timer_slack_seconds{peer="frr"} 61.5',
     'openelb_bgp_rib_prefixes{family="IPv4"} 1',
     'openelb_bgp_rib_prefixes{family="IPv6"} 1',
+    'openelb_bgp_setting_problem{peer="bad",code="no-peer-as"} 1',
+    'openelb_bgp_setting_problem{peer="",code="listen"} 1',
     'openelb_bfd_session_up{peer="frr"} 1',
     'openelb_bfd_packets_total{peer="frr",outcome="discarded"} 2',
     'openelb_bfd_detection_seconds{peer="frr"} 0.9',
@@ -173,5 +179,6 @@ t.test('metrics are those of the contract and ours, and those of a peer end with
   peers = [peerReport('frr')]
   t.notOk(/"tor"|eth1/.test(await metrics.registry.metrics()), 'a peer that is gone')
   peers = []
+  problems = []
   t.notOk(/peer(IP)?="/.test(await metrics.registry.metrics()))
 })
