@@ -1,11 +1,13 @@
 /** Keys and TTLs with FRR over IPv4 and BIRD over IPv6: what is right comes up, what is wrong is never read, and a key changes. */
 import { setTimeout as delay } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
+import { must } from '../../../lab/command.ts'
 import { missingRouters } from '../../../lab/peers/packages.ts'
 import type { Router } from '../../../lab/peers/router.ts'
 import { type NeighbourSpec, PLAIN_NEIGHBOUR, type RouterSpec } from '../../../lab/peers/spec.ts'
 import { startRouter } from '../../../lab/peers/start.ts'
-import { createWire } from '../../../lab/peers/wire.ts'
+import { createWire, type Wire } from '../../../lab/peers/wire.ts'
 import { until } from '../../support/until.ts'
 import { type BgpNode, startBgpNode } from '../support/bgp-node.ts'
 import type { PeerText } from '../support/bgp-settings.ts'
@@ -21,12 +23,13 @@ const SOME_TRIES_MS = 4000
 interface World {
   readonly node: BgpNode
   readonly router: Router
+  readonly wire: Wire
   spec(neighbour: Partial<NeighbourSpec>): RouterSpec
   configure(ours: Partial<PeerText>): Promise<void>
 }
 
 async function createWorld(test: Test, kind: 'frr' | 'bird', neighbour: Partial<NeighbourSpec>): Promise<World> {
-  const wire = await createWire(['node', 'router'])
+  const wire = await createWire(['node', 'router', 'stranger'])
   const [place, other] = [wire.place('node'), wire.place('router')]
   const [ours, theirs] = kind === 'bird' ? [place.ipv6, other.ipv6] : [place.ipv4, other.ipv4]
   const plain = { ...PLAIN_NEIGHBOUR, name: 'node', remote: { address: ours }, as: 65_001, families: ['IPv4', 'IPv6'] as const }
@@ -44,7 +47,7 @@ async function createWorld(test: Test, kind: 'frr' | 'bird', neighbour: Partial<
     await router.stop()
     await wire.close()
   })
-  return { node, router, spec, configure: (more) => node.configure({ peers: [{ remote: theirs, expectedAs: 65_000, ...more }] }) }
+  return { node, router, wire, spec, configure: (more) => node.configure({ peers: [{ remote: theirs, expectedAs: 65_000, ...more }] }) }
 }
 
 const GTSM = { ttl: 255, leastTtl: 255 }
@@ -100,5 +103,41 @@ for (const kind of ['frr', 'bird'] as const) {
     await delay(1000)
     await both()
     t.pass('a router that begins anew at a change gets a new session')
+  })
+}
+
+const SPOOFER = fileURLToPath(new URL('../support/spoof-child.ts', import.meta.url))
+const SPOOFED = 20_000
+
+for (const [what, theirs, ours, counter] of [
+  ['TTL security', { ttlSecurity: true }, GTSM, 'TCPMinTTLDrop'],
+  ['a password', { password: 'one' }, { password: 'one' }, 'TCPMD5NotFound'],
+] as const) {
+  t.test(`a session with ${what} lives on while another sends in the name of the router`, { skip: skipOf('frr') }, async (t) => {
+    const { node, router, wire, configure } = await createWorld(t, 'frr', theirs)
+    const [us, them, stranger] = ['node', 'router', 'stranger'].map((name) => wire.place(name))
+    if (us === undefined || them === undefined || stranger === undefined) throw new Error('a place is missing')
+    const drops = async (): Promise<number> => {
+      const text = await must('test', [...us.enter, 'cat', '/proc/self/net/netstat'])
+      const [names = [], values = []] = text.split('\n').map((line) => line.split(' '))
+      return Number(values[names.indexOf(counter)])
+    }
+    await configure(ours)
+    await node.established()
+    const { flaps } = await node.peer()
+    const ends = /\S+:(\d+)\s+\S+:(\d+)\s*$/m.exec(
+      await must('test', [...us.enter, 'ss', '-Htn', 'state', 'established', 'dst', them.ipv4]),
+    )
+    t.ok(ends, 'the connection')
+    const before = await drops()
+    const sent = await must('test', [
+      ...stranger.enter,
+      ...[process.execPath, SPOOFER, them.ipv4, ends?.[2] ?? '', us.ipv4, ends?.[1] ?? '', String(SPOOFED)],
+    ])
+    t.same(JSON.parse(sent), { sent: SPOOFED })
+    t.ok((await drops()) - before >= SPOOFED / 2, 'the kernel has dropped them')
+    await delay(SOME_TRIES_MS)
+    t.match(await node.peer(), { state: 'Established', flaps, received: { discarded: 0 } })
+    t.equal((await router.session('node')).established, true)
   })
 }

@@ -5,16 +5,15 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { closeSync, openSync, readFileSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
-import { ipToBytes } from '../../../src/addr/ip.ts'
 import { systemClock } from '../../../src/runtime/clock.ts'
 import { createLogger } from '../../../src/runtime/logger.ts'
 import { openLibc, SystemCallError } from '../../../src/speaker/io/libc.ts'
 import { serializeSocketAddress } from '../../../src/speaker/io/socket-address.ts'
 import { openListener } from '../../../src/speaker/io/tcp-listener.ts'
 import { openTcpCall } from '../../../src/speaker/io/tcp-socket.ts'
-import { internetChecksum } from '../../../src/wire/checksum.ts'
 import { until } from '../../support/until.ts'
 import { ipOf } from './objects.ts'
+import { FLAG, serializeSegment } from './segment.ts'
 
 const SYNS = 20_000
 const STRANGERS = 1000
@@ -52,20 +51,11 @@ async function echo(): Promise<number> {
   return performance.now() - startMs
 }
 
-/** An IPv4 packet with a SYN; the kernel fills in the header's checksum. */
-function syn(source: string, port: number): Uint8Array {
-  const [from, to] = [ipToBytes(ipOf(source)), ipToBytes(ipOf('10.8.0.1'))]
-  const packet = new Uint8Array(40)
-  const view = new DataView(packet.buffer)
-  packet.set([0x45, 0, 0, 40, 0, 0, 0, 0, 64, 6, 0, 0, ...from, ...to])
-  view.setUint16(20, port)
-  view.setUint16(22, 179)
-  view.setUint32(24, port * 77)
-  packet.set([0x50, 0x02, 0x10, 0], 32)
-  const pseudo = Uint8Array.of(...from, ...to, 0, 6, 0, 20, ...packet.subarray(20))
-  view.setUint16(36, internetChecksum(pseudo))
-  return packet
-}
+const syn = (source: string, sourcePort: number): Uint8Array =>
+  serializeSegment({
+    ...{ source, sourcePort, destination: '10.8.0.1', destinationPort: 179 },
+    ...{ ttl: 64, flags: FLAG.syn, sequence: sourcePort * 77 },
+  })
 
 const counter = (name: string): number => {
   const [names = [], values = []] = readFileSync('/proc/self/net/netstat', 'utf8')
