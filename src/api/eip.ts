@@ -87,7 +87,8 @@ const OUR_SPEC_FIELDS = {
     .array(labelSelector('Labels of nodes. An empty selector means all.'))
     .max(16)
     .meta({
-      description: 'Only nodes that one of these selectors fits take the traffic: by layer2 and vip they announce, by bgp they are the next hops. Without any, all nodes may.',
+      description:
+        'Only nodes that one of these selectors fits take the traffic: by layer2 and vip they announce, by bgp they are the next hops. Without any, all nodes may.',
       'x-kubernetes-list-type': 'atomic',
     })
     .exactOptional(),
