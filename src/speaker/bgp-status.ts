@@ -85,6 +85,15 @@ export function promptPart({ peerState, lastError: error, capabilities, bfd }: N
   return JSON.stringify([neighborAddress, peerAs, sessionState, adminState, routerId, flops, error, capabilities, bfd?.state])
 }
 
+/** Whether everything in an object that was read back is in the one that was written: nothing of somebody else's is left in it. */
+export function isCovered(read: unknown, written: unknown): boolean {
+  if (!isRecord(read)) return true
+  return isRecord(written) && Object.entries(read).every(([key, value]) => key in written && isCovered(value, written[key]))
+}
+
+const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
 /** The most problems that an entry of a BgpConf's status has room for. */
 const PROBLEMS_MAX = 32
 

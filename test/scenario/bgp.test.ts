@@ -57,6 +57,9 @@ name = "all"
 `
 
 await t.test('without a BgpConf the claim says so', async () => {
+  await createObject(api, BGP_PEERS, { metadata: { name: PEER }, spec: { conf: { peerAs: 1 } } })
+  const old = { nodesPeerStatus: { n1: { peerState: { authPassword: 'what OpenELB left', sessionState: 'IDLE' } } } }
+  await patchObject(api, BGP_PEERS, { name: PEER }, { status: old }, { type: 'merge', subresource: 'status' })
   await Promise.all(NODES_ALL.map((node) => world.start(node)))
   await world.claim(ADDRESS, { protocol: 'bgp' })
   await says(ADDRESS, 'False', 'NoBgpConf')
@@ -79,6 +82,7 @@ await t.test('BgpConf and BgpPeer: the router has every node as next hop, and ev
     return states.length === 3 && states.every((state) => state === 'ESTABLISHED') && object
   })
   const own = peer.status?.nodesPeerStatus?.['n1']
+  t.equal(own?.peerState?.authPassword, undefined, 'no password stays')
   t.match(own, { peerState: { neighborAddress: world.router.spec.routerId, peerAs: 65_000, peerType: 1, queues: {} } })
   t.match(own?.peerState?.messages, { received: { open: '1' }, sent: { open: '1' } }, 'counters are text')
   t.match(own?.timersState, { negotiatedHoldTime: '9', keepaliveInterval: '3', uptime: /^\d{4}-\d\d-\d\dT[\d:]{8}Z$/ })

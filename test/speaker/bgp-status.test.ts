@@ -2,7 +2,7 @@
 import t from 'tap'
 import { BgpPeerStatusSchema } from '../../src/api/bgp-peer-status.ts'
 import type { PeerReport } from '../../src/speaker/bgp/peer-report.ts'
-import { confStatus, peerStatus, promptPart } from '../../src/speaker/bgp-status.ts'
+import { confStatus, isCovered, peerStatus, promptPart } from '../../src/speaker/bgp-status.ts'
 
 const NO_MESSAGES = { open: 0, update: 0, notification: 0, keepalive: 0, refresh: 0, withdrawUpdate: 0, withdrawPrefix: 0, discarded: 0 }
 const AT = Date.parse('2026-11-20T17:52:05.700Z')
@@ -83,8 +83,10 @@ t.test('a change of state cannot wait; counters can', async (t) => {
 })
 
 t.test('BgpConf: what the node uses, and what it cannot follow', async (t) => {
-  const nothing = { settings: undefined, problems: [], goodPolicyText: undefined }
+  const nothing = { settings: undefined, identity: undefined, problems: [], goodPolicyText: undefined }
   t.same(confStatus(nothing, undefined), {})
+  const identity = { as: 65_001, routerId: 0x0afb_000b }
+  t.same(confStatus({ ...nothing, identity }, undefined), { as: 65_001, routerId: '10.251.0.11' }, 'without any peer too')
   t.same(confStatus(nothing, { port: 17_900, problem: undefined }), { listenPort: 17_900 })
   const told = confStatus(
     { ...nothing, problems: [{ ...problem, peer: undefined }, problem] },
@@ -92,4 +94,12 @@ t.test('BgpConf: what the node uses, and what it cannot follow', async (t) => {
   )
   t.match(told.problems, [{ code: 'no-peer-as' }, { code: 'listen', message: '179 is taken' }])
   t.equal(told.problems?.length, 2, 'what is wrong with a peer is said there')
+})
+
+t.test('what somebody else left in an entry is seen', async (t) => {
+  const entry = peerStatus(known)
+  t.ok(isCovered(JSON.parse(JSON.stringify(entry)), entry))
+  t.ok(isCovered(undefined, entry), 'nothing was there')
+  t.notOk(isCovered({ ...entry, peerState: { ...entry.peerState, authPassword: 'secret' } }, entry))
+  t.notOk(isCovered({ ...entry, other: {} }, entry))
 })

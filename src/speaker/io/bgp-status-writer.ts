@@ -6,7 +6,7 @@ import { apiVersionOf, BGP_CONFS, BGP_PEERS, type Resource } from '../../kube/re
 import type { Clock } from '../../runtime/clock.ts'
 import type { Logger } from '../../runtime/logger.ts'
 import type { Metrics } from '../../runtime/metrics.ts'
-import { type NodeConfStatus, type NodePeerStatus, promptPart } from '../bgp-status.ts'
+import { isCovered, type NodeConfStatus, type NodePeerStatus, promptPart } from '../bgp-status.ts'
 import { writerNameOf } from '../routes/announcement.ts'
 
 /** Keeps this node's entries in the status of BgpConf and of every BgpPeer: changes of state at once, counters now and then. */
@@ -110,20 +110,32 @@ const resourceOf = ({ kind }: StatusObject): Resource => (kind === 'conf' ? BGP_
 const nameOf = (object: StatusObject): string => (object.kind === 'conf' ? BGP_CONF_NAME : object.name)
 const fieldOf = ({ kind }: StatusObject): string => (kind === 'conf' ? 'nodesConfStatus' : 'nodesPeerStatus')
 
-/** Server-side apply under this node's own field manager: the entry is replaced as a whole, and no other one is touched. */
-async function applyEntry({ client, self }: Options, object: StatusObject, entry: NodeConfStatus | NodePeerStatus): Promise<void> {
+/**
+ * Server-side apply under this node's own field manager: no other entry is touched. What somebody else wrote into this one would stay,
+ * such as the password that OpenELB shows there: then the entry is made anew.
+ */
+async function applyEntry(options: Options, object: StatusObject, entry: NodeConfStatus | NodePeerStatus): Promise<void> {
+  const { client, self } = options
   const resource = resourceOf(object)
   const name = nameOf(object)
-  const status = { [fieldOf(object)]: { [self]: entry } }
-  const body = { apiVersion: apiVersionOf(resource), kind: resource.kind, metadata: { name }, status }
-  const options = {
-    type: 'apply',
-    subresource: 'status',
-    force: true,
-    fieldManager: writerNameOf(self),
-    timeoutMs: WRITE_WITHIN_MS,
-  } as const
-  await patchObject(client, resource, { name }, body, options).catch(unlessGone)
+  const field = fieldOf(object)
+  const body = { apiVersion: apiVersionOf(resource), kind: resource.kind, metadata: { name }, status: { [field]: { [self]: entry } } }
+  const apply = () =>
+    patchObject<{ readonly status?: Readonly<Record<string, Readonly<Record<string, unknown>>>> }>(client, resource, { name }, body, {
+      type: 'apply',
+      subresource: 'status',
+      force: true,
+      fieldManager: writerNameOf(self),
+      timeoutMs: WRITE_WITHIN_MS,
+    })
+  try {
+    const { status } = await apply()
+    if (isCovered(status?.[field]?.[self], entry)) return
+    await removeEntry(options, object, self)
+    await apply()
+  } catch (error) {
+    unlessGone(error)
+  }
 }
 
 /** By a merge patch: it takes the key away whoever wrote it, also one that OpenELB left behind. */
