@@ -7,7 +7,10 @@ function remoteText({ remote }: PeerSettings): string {
   return remote.kind === 'interface' ? `the router behind ${remote.name}` : `${formatIp(remote.ip)} port ${remote.port}`
 }
 
-/** Why TCP failed. `cause`: the name of an errno, `EOF`, or `silence` while there is no answer yet. */
+/**
+ * Why TCP failed. `cause`: the name of an errno, `EOF`, or in which way there is no answer yet: `silence`, `mute` (connected, and no OPEN),
+ * `uncalled`, `no-router`; or `rekeyed`.
+ */
 export function connectionCause(cause: string, peer: PeerSettings, sight: ErrorSight): PeerCause {
   const where = remoteText(peer)
   switch (cause) {
@@ -35,6 +38,8 @@ export function connectionCause(cause: string, peer: PeerSettings, sight: ErrorS
         message: `The password was changed, and ${where} has begun a new session.`,
         cure: 'None is needed.',
       }
+    case 'mute':
+      return muteCause(where, peer, sight)
     case 'uncalled':
       return uncalledCause(where, peer, sight)
     default:
@@ -80,6 +85,16 @@ const lostCause = (cause: string, where: string): PeerCause => ({
   message: `The connection to ${where} was lost (${cause === 'EOF' ? 'the peer closed it without a word' : cause}).`,
   cure: 'See the log of the router: it may have restarted, or does not know us as a neighbor.',
 })
+
+/** Some listen with another TTL than they speak with: the connection comes up, and nothing is heard on it. */
+function muteCause(where: string, peer: PeerSettings, sight: ErrorSight): PeerCause {
+  if (sight.md5Drops > 0 || sight.ttlDrops > 0) return silenceCause(where, peer, sight)
+  return {
+    code: 'timeout',
+    message: `${where} took the connection, and sends no OPEN.`,
+    cure: 'See the log of the router: it may be overloaded, or does not know this node as a neighbor.',
+  }
+}
 
 /** We only listen, and nobody came. */
 function uncalledCause(where: string, peer: PeerSettings, sight: ErrorSight): PeerCause {

@@ -30,6 +30,7 @@ export const PEER_ERROR_CODES = [
   'bfd',
   'configuration',
   'notification-received',
+  'internal',
 ] as const
 export type PeerErrorCode = (typeof PEER_ERROR_CODES)[number]
 

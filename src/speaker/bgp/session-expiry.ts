@@ -43,8 +43,15 @@ function holdExpires(state: PeerState, id: number): void {
 function look(state: PeerState): void {
   if (!state.peering.wanted || state.established !== undefined) return
   state.timers.start('look', LOOK_MS)
-  const own = state.links.get(0)
-  const isPassive = state.settings.transport.passive && stateOf(state.peering) === 'Active'
-  if (isPassive || (own !== undefined && !own.isConnected))
-    sessionFailed(state, { kind: 'tcp-failed', cause: isPassive ? 'uncalled' : 'silence' })
+  const cause = silenceOf(state)
+  if (cause !== undefined) sessionFailed(state, { kind: 'tcp-failed', cause })
+}
+
+/** In which way the peer is silent; undefined: it is not, or rests. */
+function silenceOf({ links, settings, peering }: PeerState): 'silence' | 'mute' | 'uncalled' | undefined {
+  const all = [...links.values()]
+  if (all.some(({ theirs }) => theirs !== undefined)) return undefined
+  if (all.some(({ isConnected }) => isConnected)) return 'mute'
+  if (all.length > 0) return 'silence'
+  return settings.transport.passive && stateOf(peering) === 'Active' ? 'uncalled' : undefined
 }

@@ -6,8 +6,9 @@ import { readMessages, type Tell } from './session-receive.ts'
 import { type PeerState, type SessionLink, timerName } from './session-state.ts'
 import type { Connection, ConnectionEvents } from './session-transport.ts'
 
-/** Messages of a peer are read for so long at a time, and the same time is left to everything else afterwards. */
+/** Messages of a peer are read for so long at a time, and twice the time is left to everything else afterwards. */
 const TURN_MS = 5
+const REST_PER_WORK = 2
 /** The clock is looked at once in so many messages. */
 const LOOK_EVERY = 16
 
@@ -29,7 +30,7 @@ export function callPeer(state: PeerState, id: number, tell: Tell): void {
   const { settings, options } = state
   const target = targetOf(state)
   if (target === undefined) {
-    options.clock.setTimer(0, () => tell(state, id, { kind: 'TcpConnectionFails', cause: 'no-router' }))
+    options.clock.setTimer(0, () => state.contain(() => tell(state, id, { kind: 'TcpConnectionFails', cause: 'no-router' })))
     return
   }
   const { localAddress: local, device, password, ttl, leastTtl, mss } = settings.transport
@@ -64,30 +65,32 @@ export function refuseArrival(state: PeerState): void {
 function addLink(state: PeerState, id: number, remote: Ip, tell: Tell, open: (events: ConnectionEvents) => Connection): SessionLink {
   const stream = createMessageStream()
   let link: SessionLink | undefined
+  /** Nothing is told of a link that is over. */
+  const living = (work: (link: SessionLink) => void) =>
+    state.contain(() => {
+      if (link !== undefined && !link.isOver) work(link)
+    })
   const connection = open({
-    connected() {
-      if (link === undefined || link.isOver) return
-      link.isConnected = true
-      state.lastLocal = connection.local ?? state.lastLocal
-      state.sight = { ...state.sight, wasConnected: true }
-      tell(state, id, { kind: 'Tcp_CR_Acked' })
-    },
-    received(chunk) {
-      if (link === undefined || link.isOver) return
-      stream.push(chunk)
-      read(state, link, tell)
-    },
-    closed(cause) {
-      if (link === undefined || link.isOver) return
-      tell(state, id, { kind: 'TcpConnectionFails', cause })
-    },
+    connected: () =>
+      living((one) => {
+        one.isConnected = true
+        state.lastLocal = connection.local ?? state.lastLocal
+        state.sight = { ...state.sight, wasConnected: true }
+        tell(state, id, { kind: 'Tcp_CR_Acked' })
+      }),
+    received: (chunk) =>
+      living((one) => {
+        stream.push(chunk)
+        read(state, one, tell)
+      }),
+    closed: (cause) => living(() => tell(state, id, { kind: 'TcpConnectionFails', cause })),
   })
   link = { id, connection, stream, remote, isConnected: false, isOver: false, ours: undefined, theirs: undefined, agreement: undefined }
   state.links.set(id, link)
   return link
 }
 
-/** A turn of reading. When it takes long, the connection rests for as long as it has worked: a flood gets half of the thread at most. */
+/** A turn of reading. When it takes long, the connection rests for twice as long: with what the kernel and the collector do, a flood gets half of a core. */
 function read(state: PeerState, link: SessionLink, tell: Tell): void {
   const { clock } = state.options
   const beganMs = clock.monotonicMs()
@@ -95,11 +98,12 @@ function read(state: PeerState, link: SessionLink, tell: Tell): void {
   const mayGoOn = (): boolean => ++count % LOOK_EVERY !== 0 || clock.monotonicMs() - beganMs < TURN_MS
   if (readMessages(state, link, tell, mayGoOn) !== 'more') return
   link.connection.pause()
-  clock.setTimer(Math.ceil(clock.monotonicMs() - beganMs), () => {
+  const goOn = (): void => {
     if (link.isOver) return
     read(state, link, tell)
     if (!link.isOver && link.stream.isDry) link.connection.resume()
-  })
+  }
+  clock.setTimer(Math.ceil(REST_PER_WORK * (clock.monotonicMs() - beganMs)), () => state.contain(goOn))
 }
 
 /** Closes the connection of a link: after its last word, when there is one. */

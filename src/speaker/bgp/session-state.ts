@@ -68,6 +68,8 @@ export interface PeerState {
   /** By direction, code and subcode. */
   readonly notifications: Map<string, { direction: 'sent' | 'received'; code: number; subcode: number; count: number }>
   readonly queue: PeeringEvent[]
+  /** Does what an event asks for. Should it throw, which is a bug, this session ends and begins again later; nothing else suffers. */
+  readonly contain: (work: () => void) => void
   settings: PeerSettings
   peering: Peering
   isTurning: boolean

@@ -1,3 +1,4 @@
+import { describeError } from '../../runtime/logger.ts'
 import { isLinkLocal } from '../../wire/bgp/attributes/mp-reach.ts'
 import { shutdownNotification } from '../../wire/bgp/notification.ts'
 import type { BfdSpec } from '../bfd/settings.ts'
@@ -22,6 +23,23 @@ export function abandonLinks(state: PeerState): void {
   if (state.established !== undefined) state.outbound.ended()
   state.established = undefined
   state.peering = idlePeering()
+}
+
+/** How long a session that broke by a bug of ours waits before it is tried again. */
+const BROKEN_REST_MS = 30_000
+
+/** What should never happen has: the connections end without a word, as in a crash, and it is tried again. */
+export function breakOff(state: PeerState, error: unknown): void {
+  const { clock, logger, onChange } = state.options
+  logger.error('a BGP session broke', { peer: state.settings.name, error })
+  const wasUp = state.established !== undefined
+  abandonLinks(state)
+  if (wasUp) state.flaps++
+  if (wasUp) state.downSinceMs = clock.nowMs()
+  const message = `The session broke by an error of the speaker: ${describeError(error)}.`
+  state.lastError = { code: 'internal', message, cure: 'Please report it with the log of the speaker.', atMs: clock.nowMs() }
+  state.timers.start('begin', BROKEN_REST_MS)
+  onChange()
 }
 
 /** The connections that are there go on with the password of the settings. */

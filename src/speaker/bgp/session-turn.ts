@@ -22,6 +22,7 @@ export function happen(state: PeerState, event: PeeringEvent): void {
     for (let next = state.queue.shift(); next !== undefined; next = state.queue.shift()) turn(state, next)
   } finally {
     state.isTurning = false
+    state.queue.length = 0
   }
   if (stateOf(state.peering) !== before) state.options.onChange()
 }
@@ -103,7 +104,9 @@ type SayAction = Extract<FsmAction, { readonly kind: `send-${string}` }>
 
 function say(state: PeerState, link: SessionLink, action: SayAction): void {
   const written = (): void => {
-    if (!link.isOver) happenOn(state, link.id, { kind: 'MessageWritten' })
+    state.contain(() => {
+      if (!link.isOver) happenOn(state, link.id, { kind: 'MessageWritten' })
+    })
   }
   switch (action.kind) {
     case 'send-open': {

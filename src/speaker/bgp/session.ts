@@ -14,7 +14,7 @@ import type { SessionOutbound } from './session-outbound.ts'
 import { reportOf } from './session-report.ts'
 import { pump } from './session-send.ts'
 import { LOOK_MS, type PeerState, type SessionLink, type SessionOptions, stateOf } from './session-state.ts'
-import { abandonLinks, adoptPassword, bfdSpecOf, callerTermsOf, ceaseText, followRouter } from './session-steps.ts'
+import { abandonLinks, adoptPassword, bfdSpecOf, breakOff, callerTermsOf, ceaseText, followRouter } from './session-steps.ts'
 import { createNamedTimers } from './session-timers.ts'
 import type { Arrival } from './session-transport.ts'
 import { happen, happenOn } from './session-turn.ts'
@@ -54,7 +54,7 @@ export interface PeerSession {
 export function createPeerSession(settings: PeerSettings, outbound: SessionOutbound, options: SessionOptions): PeerSession {
   const state = initialState(settings, outbound, options)
   let router = followRouter(state, wanted)
-  if (!settings.adminDown) wanted(state)
+  if (!settings.adminDown) state.contain(() => wanted(state))
   return {
     settings: () => state.settings,
     configure(next) {
@@ -62,13 +62,13 @@ export function createPeerSession(settings: PeerSettings, outbound: SessionOutbo
       if (change === 'nothing') return
       const isOther = change === 'replace'
       if (isOther) router.close()
-      change === 'soft' ? applySoftly(state, next) : applyAnew(state, next, isOther)
+      state.contain(() => (change === 'soft' ? applySoftly(state, next) : applyAnew(state, next, isOther)))
       if (isOther) router = followRouter(state, wanted)
       options.onChange()
     },
-    arrive: (arrival) => arrive(state, arrival),
-    wake: () => fill(state),
-    bfdChanged: (change) => bfdChanged(state, change),
+    arrive: (arrival) => state.contain(() => arrive(state, arrival)),
+    wake: () => state.contain(() => fill(state)),
+    bfdChanged: (change) => state.contain(() => bfdChanged(state, change)),
     callerTerms: () => callerTermsOf(state),
     bfdSpec: () => bfdSpecOf(state),
     isEstablished: () => state.established !== undefined,
@@ -76,7 +76,7 @@ export function createPeerSession(settings: PeerSettings, outbound: SessionOutbo
     isSettled: () => isSettled(state),
     drain(phase) {
       outbound.drain(phase)
-      fill(state)
+      state.contain(() => fill(state))
     },
     why: (line) => outbound.why(line),
     report: (bfd) => reportOf(state, bfd),
@@ -97,13 +97,20 @@ function initialState(settings: PeerSettings, outbound: SessionOutbound, options
   const state: PeerState = {
     options,
     outbound,
-    timers: createNamedTimers(options.clock, (name) => expire(state, name, { fill, begin: wanted })),
+    timers: createNamedTimers(options.clock, (name) => state.contain(() => expire(state, name, { fill, begin: wanted }))),
     capture: createCapture(),
     links: new Map(),
     received: noCounts(),
     sent: noCounts(),
     notifications: new Map(),
     queue: [],
+    contain: (work) => {
+      try {
+        work()
+      } catch (error) {
+        breakOff(state, error)
+      }
+    },
     settings,
     peering: idlePeering(),
     isTurning: false,
@@ -138,9 +145,11 @@ function wanted(state: PeerState): void {
 /** Tells the peer what waits, as far as the kernel takes it. */
 function fill(state: PeerState): void {
   const written = (link: SessionLink): void => {
-    if (link.isOver) return
-    happenOn(state, link.id, { kind: 'MessageWritten' })
-    fill(state)
+    state.contain(() => {
+      if (link.isOver) return
+      happenOn(state, link.id, { kind: 'MessageWritten' })
+      fill(state)
+    })
   }
   pump(state, written, () => state.timers.start('more', 0))
 }

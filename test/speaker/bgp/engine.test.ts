@@ -124,6 +124,8 @@ t.test('causes: refused, another AS, a password, silence', { skip: SKIP }, async
   t.match((await node.cause('refused')).lastError?.message, /port 999/)
   await node.configure({ peers: [{ ...us, password: 'wrong' }] })
   t.match((await node.cause('md5', 10_000)).lastError?.cure, /password/)
+  await node.configure({ peers: [{ ...us, leastTtl: 255, ttl: 255 }] })
+  t.match((await node.cause('ttl', 10_000)).lastError?.message, /TTL below 255/)
   await node.configure({ peers: [{ ...us, remote: '10.66.0.200' }] })
   await node.cause('unreachable')
   await node.configure({ peers: [{ ...us, remote: '192.0.2.1' }] })

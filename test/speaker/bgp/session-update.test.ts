@@ -112,6 +112,23 @@ t.test('a peer asks for its routes again', async (t) => {
   t.match(session.report(), { state: 'Established', sent: asked.sent }, 'nothing else is answered')
 })
 
+t.test('a bug of ours ends one session, which is tried again; the process goes on', async (t) => {
+  let bugs = 1
+  const beforeNext = (): void => {
+    if (bugs-- > 0) throw new Error('a bug')
+  }
+  const session = createPaperSession({ peerAs: PEER_AS, localAs: 64_999, beforeNext })
+  session.establish()
+  t.match(session.report(), { state: 'Idle', flaps: 1, lastError: { code: 'internal', message: /a bug/ } })
+  session.later(60_000)
+  session.establish()
+  t.match(session.report(), { state: 'Established', prefixes: { announced: 3 } })
+  const restart = { restartSec: 99_999, notification: true, longLivedSec: undefined }
+  const wrong = createPaperSession({ peerAs: PEER_AS, localAs: 64_999, settings: { gracefulRestart: restart } })
+  wrong.establish()
+  t.match(wrong.report(), { state: 'Idle', lastError: { code: 'internal', message: /99999/ } }, 'an OPEN that cannot be written')
+})
+
 t.test('bytes come as they like: one by one, and many messages at once', async (t) => {
   const session = sessionFor('external', false)
   const message = sentinel('external', false)

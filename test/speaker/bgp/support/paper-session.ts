@@ -35,6 +35,8 @@ export interface PaperOptions {
   /** What the peer can; both families, numbers of four bytes and long messages when left out. */
   readonly capabilities?: readonly Capability[]
   readonly settings?: Partial<PeerText>
+  /** Called before the routes are asked for a message; it may throw. */
+  readonly beforeNext?: () => void
 }
 
 const REMOTE = '192.0.2.9'
@@ -46,13 +48,21 @@ const families: readonly Capability[] = (['IPv4', 'IPv6'] as const).map((family)
   safi: SAFI_UNICAST,
 }))
 
-export function createPaperSession({ peerAs, localAs, capabilities, settings = {} }: PaperOptions): PaperSession {
+export function createPaperSession({ peerAs, localAs, capabilities, settings = {}, beforeNext }: PaperOptions): PaperSession {
   const clock = createPaperClock()
   const peer = peerOf({ remote: REMOTE, localAs, expectedAs: peerAs, passive: true, ...settings })
   const table = createLineTable()
   table.follow(linesOf([{ prefix: '203.0.113.0/32', count: 3 }]))
   const transport = createPaperTransport()
-  const session = createPeerSession(peer, createRibOut(peer, table), {
+  const ribOut = createRibOut(peer, table)
+  const outbound = {
+    ...ribOut,
+    next(nowMs: number) {
+      beforeNext?.()
+      return ribOut.next(nowMs)
+    },
+  }
+  const session = createPeerSession(peer, outbound, {
     node: 'paper',
     transport,
     clock,
