@@ -64,7 +64,10 @@ bad on n2: it names no router
   const one = await run('peers n1', { pages })
   t.notMatch(one.out, /^n2/m)
   t.match(JSON.parse((await run('peers n1 -o json', { pages })).out), {
-    sessions: [{ node: 'n1', name: 'frr', state: 'Established' }, { name: 'tor' }],
+    sessions: [
+      { node: 'n1', name: 'frr', state: 'Established', upSince: '2026-11-21T00:00:00.000Z', bfd: { upSince: /^2026/ } },
+      { name: 'tor', downSince: '2026-11-21T00:00:30.000Z', lastError: { code: 'refused', at: '2026-11-21T00:00:00.000Z' } },
+    ],
     nodes: [{ node: 'n1', port: 179 }],
   })
   t.match(await run('peers n9', { pages }), { code: 1, err: /no speaker on n9; there are n1, n2/ })
@@ -215,6 +218,10 @@ t.test('capture: the last messages with their decoded lines', async (t) => {
   Cease 6/4
 `,
   )
+  t.match(JSON.parse((await run('capture n1 -o json', { pages })).out), {
+    node: 'n1',
+    messages: [{ at: '2026-11-21T00:00:00.001Z', direction: 'sent', type: 'OPEN', bytes: 53 }, {}],
+  })
   t.match(await run('capture n1 --peer tor', { pages }), { code: 1, err: 'n1 has no session with tor: it has frr' })
   t.match(await run('capture n2', { pages }), { code: 1, err: /^n2: its speaker cannot be asked/ })
   const none = { ...pages, [`speaker-n1${BGP_PATHS.capture}`]: { node: 'n1', messages: [] } }

@@ -7,6 +7,7 @@ import { isReport, readSpeakers, type Speaker } from '../speakers/speakers.ts'
 import { printable } from '../table.ts'
 import type { VerbInput } from '../verb.ts'
 import { askOne, speakerOn } from './ask.ts'
+import { messageValue } from './json.ts'
 
 /** Between two looks with --follow; a speaker keeps the last 200 messages. */
 const LOOK_MS = 500
@@ -28,7 +29,7 @@ export async function runCapture(input: VerbInput, node: string): Promise<Outcom
     code: 0,
     report: {
       blocks: [{ kind: 'lines', lines: shown.flatMap(linesOf) }],
-      value: { node, messages: [...first.value, ...later.messages] },
+      value: { node, messages: [...first.value, ...later.messages].map(messageValue) },
       ...(first.value.length + later.messages.length === 0 && { note: 'No message has been sent or received.' }),
     },
   }

@@ -20,6 +20,7 @@ import {
   unselected,
 } from './facts.ts'
 import { sessionsFromStatus } from './from-status.ts'
+import { sessionValue } from './json.ts'
 
 const COLUMNS: readonly Column[] = [
   { title: 'NODE' },
@@ -71,7 +72,7 @@ export async function runPeers({ values, cluster, nowMs }: VerbInput, only: stri
       lines: remarks.flatMap(({ says, cure }): (readonly Cell[])[] => [[says], ...(cure === '' ? [] : [[toned(`  -> ${cure}`, 'dim')]])]),
     },
   ]
-  const value = { sessions: sessions.map(({ node, peer }) => ({ node, ...peer })), nodes: nodes.map(summaryOf), remarks }
+  const value = { sessions: sessions.map(sessionValue), nodes: nodes.map(summaryOf), remarks }
   return { kind: 'report', code: 0, report: { blocks, value, ...(sessions.length === 0 && { note: 'There are no sessions.' }) } }
 }
 
