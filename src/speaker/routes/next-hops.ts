@@ -38,10 +38,14 @@ export function createNextHopChoice(): NextHopChoice {
   const chosenBy = (choice: NodeChoice): NextHops => {
     const known = byChoice.get(choice)
     if (known !== undefined) return known
-    const hops = [...sources.nodes.values()].flatMap((node) => {
-      const hop = obstacleOf(node, choice, sources) === undefined ? nextHopOf(node, sources.self) : undefined
-      return hop === undefined ? [] : [pool.hop(hop)]
-    })
+    const hopsWhere = (obstacle: NoNextHop | undefined) =>
+      [...sources.nodes.values()].flatMap((node) => {
+        const hop = obstacleOf(node, choice, sources) === obstacle ? nextHopOf(node, sources.self) : undefined
+        return hop === undefined ? [] : [pool.hop(hop)]
+      })
+    const well = hopsWhere(undefined)
+    // A word of the API server that leaves nobody is rather its own trouble: whoever forwards all the same is better than no route.
+    const hops = well.length > 0 ? well : hopsWhere('node-not-ready')
     const chosen = pool.set(hops.sort(selfFirst))
     byChoice.set(choice, chosen)
     return chosen

@@ -106,8 +106,9 @@ function look(options: Options, state: State, routes: Planner, again: () => void
   if (!watch.synced) return undefined
   const engine = engineFor(options, state, again)
   if (engine !== undefined) {
-    state.resolution = resolver.resolve()
-    engine.configure(state.resolution.settings)
+    const resolution = resolver.resolve()
+    if (resolution !== state.resolution) engine.configure(resolution.settings)
+    state.resolution = resolution
     tell(engine, options, state, before)
   }
   onLook()

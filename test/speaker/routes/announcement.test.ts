@@ -42,14 +42,14 @@ t.test('an entry of a node, and whose it is', async (t) => {
 
 t.test('why there is no next hop, node by node, and not endlessly', async (t) => {
   const nodes = routeNodes(
-    ...Array.from({ length: 7 }, (_, at) => routeNode(`n${at + 1}`, { ready: false })),
+    ...Array.from({ length: 7 }, (_, at) => routeNode(`n${at + 1}`, { excluded: true })),
     routeNode('n8', { addresses: [] }),
   )
   const facts = routeFacts({ claims: [bgpClaim('192.0.2.1')], nodes })
   const routes = createRoutes()
   routes.plan(facts)
   const text = silenceText('no-next-hop', bgpClaim('192.0.2.1'), facts, routes.hops)
-  t.match(text, /^no node may be the next hop: n1: the node is not Ready, .*n5: the node is not Ready, and 3 more nodes$/)
+  t.match(text, /^no node may be the next hop: n1: the node carries the label .*, n5: the node carries the label [^,]*, and 3 more nodes$/)
   t.equal(routes.hops.obstacle('n8', {}, []), 'node-without-address')
   t.equal(routes.hops.obstacle('n9', {}, []), 'node-unknown')
 })

@@ -19,6 +19,11 @@ const local = { services: { 'default/web': { local: true } } }
 const rows: readonly { readonly name: string; readonly given: RouteShape; readonly want: string }[] = [
   { name: 'policy Cluster: every node, this one first', given: { self: 'n2' }, want: 'n2,n1,n3' },
   { name: 'not Ready', given: { nodes: withNode(routeNode('n2', { ready: false })) }, want: 'n1,n3' },
+  {
+    name: 'none is Ready: better all of them than no route',
+    given: { nodes: routeNodes(routeNode('n1', { ready: false }), routeNode('n2', { ready: false }), routeNode('n3', { excluded: true })) },
+    want: 'n1,n2',
+  },
   { name: 'excluded by its label', given: { nodes: withNode(routeNode('n2', { excluded: true })) }, want: 'n1,n3' },
   { name: 'out of service', given: { nodes: withNode(dead) }, want: 'n1,n3' },
   { name: 'being deleted', given: { nodes: withNode(deleting) }, want: 'n1,n3' },
