@@ -170,6 +170,18 @@ n2     frr    no     there is no session
   }
 })
 
+t.test('why, for programs', async (t) => {
+  const pages = { ...bgpPages({ n1: bgp(), n2: bgp() }), ...whyPages('10.99.0.1', WHY) }
+  t.match(JSON.parse((await run('why 10.99.0.1/32 -o json', { pages })).out), {
+    asked: '10.99.0.1',
+    answers: [
+      { node: 'n1', peer: 'frr', told: true, reason: 'told' },
+      { node: 'n2', peer: 'frr', told: false, reason: 'session-down' },
+    ],
+    routes: [{ node: 'n1', route: { prefix: '10.99.0.1/32' }, verdicts: [{ paths: ['via 10.251.0.11'] }] }, { node: 'n2' }],
+  })
+})
+
 t.test('why: nodes that are silent, addresses that nobody holds, and those of layer 2', async (t) => {
   const pages = bgpPages({ n1: bgp(), n2: bgp() })
   const silent = whyPages('10.99.0.1', {
