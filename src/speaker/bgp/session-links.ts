@@ -85,25 +85,45 @@ function addLink(state: PeerState, id: number, remote: Ip, tell: Tell, open: (ev
       }),
     closed: (cause) => living(() => tell(state, id, { kind: 'TcpConnectionFails', cause })),
   })
-  link = { id, connection, stream, remote, isConnected: false, isOver: false, ours: undefined, theirs: undefined, agreement: undefined }
+  link = {
+    id,
+    connection,
+    stream,
+    remote,
+    isConnected: false,
+    isOver: false,
+    readMs: 0,
+    busyMs: 0,
+    ours: undefined,
+    theirs: undefined,
+    agreement: undefined,
+  }
   state.links.set(id, link)
   return link
 }
 
-/** A turn of reading. When it takes long, the connection rests for twice as long: with what the kernel and the collector do, a flood gets half of a core. */
+/**
+ * A turn of reading, which may be of several chunks that came together. When it takes long, the connection rests for twice as long: with what
+ * the kernel and the collector do, a flood gets half of a core.
+ */
 function read(state: PeerState, link: SessionLink, tell: Tell): void {
   const { clock } = state.options
   const beganMs = clock.monotonicMs()
+  if (beganMs - link.readMs > REST_PER_WORK * link.busyMs) link.busyMs = 0
+  const isBusy = (): boolean => link.busyMs + clock.monotonicMs() - beganMs >= TURN_MS
   let count = 0
-  const mayGoOn = (): boolean => ++count % LOOK_EVERY !== 0 || clock.monotonicMs() - beganMs < TURN_MS
-  if (readMessages(state, link, tell, mayGoOn) !== 'more') return
-  link.connection.pause()
+  const outcome = readMessages(state, link, tell, () => ++count % LOOK_EVERY !== 0 || !isBusy())
+  if (outcome === 'over') return
+  link.readMs = clock.monotonicMs()
+  link.busyMs += link.readMs - beganMs
+  if (outcome === 'dry' && link.busyMs < TURN_MS) return
   const goOn = (): void => {
-    if (link.isOver) return
-    read(state, link, tell)
-    if (!link.isOver && link.stream.isDry) link.connection.resume()
+    link.busyMs = 0
+    if (!link.isOver && !link.stream.isDry) read(state, link, tell)
+    if (!link.isOver && link.stream.isDry && link.busyMs < TURN_MS) link.connection.resume()
   }
-  clock.setTimer(Math.ceil(REST_PER_WORK * (clock.monotonicMs() - beganMs)), () => state.contain(goOn))
+  link.connection.pause()
+  clock.setTimer(Math.ceil(REST_PER_WORK * link.busyMs) + 1, () => state.contain(goOn))
 }
 
 /** Closes the connection of a link: after its last word, when there is one. */

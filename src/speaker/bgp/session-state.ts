@@ -40,6 +40,9 @@ export interface SessionLink {
   isConnected: boolean
   /** It was dropped: what still comes of it is not for the machine. */
   isOver: boolean
+  /** When messages were last read, and how long that took since the last rest. */
+  readMs: number
+  busyMs: number
   ours: Open | undefined
   theirs: Open | undefined
   agreement: Agreement | undefined
