@@ -52,8 +52,12 @@ async function start(folder: string, daemons: Daemons, spec: RouterSpec): Promis
   await write(folder, spec)
   const answering = { timeoutMs: START_LIMIT_MS, everyMs: 50 }
   daemons.zebra.start()
-  if (wantsBfd(spec)) daemons.bfdd.start()
   await until('zebra', () => answers(folder, 'zebra'), { ...answering, log: `${folder}/zebra.out` })
+  // Who finds no zebra looks again after ten seconds.
+  if (wantsBfd(spec)) {
+    daemons.bfdd.start()
+    await until('bfdd', () => answers(folder, 'bfdd'), { ...answering, log: `${folder}/bfdd.out` })
+  }
   daemons.bgpd.start()
   await until('bgpd', () => answers(folder, 'bgpd'), { ...answering, log: `${folder}/bgpd.out` })
 }
