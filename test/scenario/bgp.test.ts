@@ -1,4 +1,5 @@
 /** BGP from the objects of the API server to the table of a router: three speakers, FRR, and what the claims, BgpConf and BgpPeer say meanwhile. */
+import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
 import type { AddressClaimObject } from '../../src/api/address-claim.ts'
 import { createObject, deleteObject, patchObject } from '../../src/kube/objects.ts'
@@ -218,6 +219,24 @@ await t.test('switching the protocol: the address is never let go of before some
   await world.configure()
   await world.hasRoute(ROUTE, NODES_ALL)
 })
+
+await t.test(
+  'the API server goes away and comes back: no session drops, no route goes, and what was asked meanwhile is done',
+  async (t) => {
+    const before = await opens()
+    const server = world.cluster.component('kube-apiserver')
+    await server.stop('SIGKILL')
+    await delay(3000)
+    t.equal((await world.paths(ROUTE)).length, 3)
+    await server.start()
+    await world.cluster.apiServerReady()
+    await world.claim('192.0.2.7', { protocol: 'bgp' })
+    await world.hasRoute('192.0.2.7/32', NODES_ALL, 60_000)
+    await says('192.0.2.7', 'True', 'Announced')
+    t.equal(await opens(), before, 'no session was opened anew')
+    await deleteObject(api, ADDRESS_CLAIMS, { name: '192.0.2.7' })
+  },
+)
 
 await t.test('D21: without its BgpPeer, or without BgpConf, every node ends its session at once; and starts again', async () => {
   await deleteObject(api, BGP_PEERS, { name: PEER })
