@@ -87,6 +87,12 @@ interface Attribute {
   readonly as_paths?: readonly { readonly asns: readonly number[] }[]
 }
 
+const sortedOnce = (texts: readonly string[]): readonly string[] => [...new Set(texts)].sort()
+
+/** GoBGP prints an AS of four bytes as two numbers. */
+const undotted = (text: string): string =>
+  text.replace(/^(\d+)\.(\d+):(\d+)$/, (_, high, low, local) => `${Number(high) * 65_536 + Number(low)}:${local}`)
+
 function toldRoute(attributes: readonly Attribute[]): ToldRoute {
   const of = (type: number) => attributes.find((attribute) => attribute.type === type)
   const extended = (of(16)?.value ?? []) as readonly { readonly subtype: number; readonly value: string }[]
@@ -96,9 +102,9 @@ function toldRoute(attributes: readonly Attribute[]): ToldRoute {
     asPath: (of(2)?.as_paths ?? []).flatMap(({ asns }) => asns),
     med: of(4)?.metric,
     localPref: of(5)?.value as number | undefined,
-    communities: [...new Set((of(8)?.communities ?? []).map((value) => `${Math.floor(value / 65_536)}:${value % 65_536}`))].sort(),
-    large: large.map(({ ASN, LocalData1, LocalData2 }) => `${ASN}:${LocalData1}:${LocalData2}`).sort(),
-    extended: extended.map(({ subtype, value }) => `${subtype === 2 ? 'rt' : 'ro'}:${value}`).sort(),
+    communities: sortedOnce((of(8)?.communities ?? []).map((value) => `${Math.floor(value / 65_536)}:${value % 65_536}`)),
+    large: sortedOnce(large.map(({ ASN, LocalData1, LocalData2 }) => `${ASN}:${LocalData1}:${LocalData2}`)),
+    extended: sortedOnce(extended.map(({ subtype, value }) => `${subtype === 2 ? 'rt' : 'ro'}:${undotted(value)}`)),
   }
 }
 

@@ -12,8 +12,12 @@ import {
 import type { PolicySubject } from '../../../../src/speaker/bgp/export-policy.ts'
 import { readPolicyBook } from '../../../../src/speaker/bgp/policy/book.ts'
 import { exportPolicyOf } from '../../../../src/speaker/bgp/policy/export.ts'
+import { createRandom } from '../../../soak/support/random.ts'
 import { type GivenRoute, judgeByGobgp, LOCAL_AS, obstacle, PEER_ADDRESS, type PolicyCase, type ToldRoute } from './gobgp-judge.ts'
+import { randomCases } from './random-policies.ts'
 import { CASES, ROUTES } from './vectors.ts'
+
+const RANDOM_CASES = 12
 
 const ip = (text: string): Ip => {
   const read = parseIp(text)
@@ -62,16 +66,19 @@ function toldByUs({ policy, isExternal }: PolicyCase, route: GivenRoute): ToldRo
 
 const reason = obstacle()
 
-t.test('GoBGP and we judge the same routes alike', { skip: reason ?? false, timeout: 120_000 }, async (t) => {
-  const judged = await judgeByGobgp(CASES, ROUTES)
-  for (const [at, one] of CASES.entries()) {
+t.test('GoBGP and we judge the same routes alike', { skip: reason ?? false, timeout: 240_000 }, async (t) => {
+  const seed = Date.now() % 2 ** 32
+  t.comment(`seed of the random policies: ${seed}`)
+  const cases = [...CASES, ...randomCases(createRandom(seed), RANDOM_CASES)]
+  const judged = await judgeByGobgp(cases, ROUTES)
+  for (const [at, one] of cases.entries()) {
     for (const route of ROUTES) {
-      t.same(toldByUs(one, route), judged[at]?.get(route.prefix), `${one.name}: ${route.prefix}`)
+      const told = toldByUs(one, route)
+      const detail = { policy: one.policy }
+      t.same(told, judged[at]?.get(route.prefix), `${one.name}: ${route.prefix}`, one.name.startsWith('random') ? detail : {})
     }
   }
   t.equal(judged[0]?.size, ROUTES.length, 'the judge tells everything without a policy')
-  t.ok(
-    judged.slice(1).some((table) => table.size < ROUTES.length),
-    'and not everything with one',
-  )
+  const told = judged.slice(1).reduce((sum, table) => sum + table.size, 0)
+  t.ok(told > 0 && told < (cases.length - 1) * ROUTES.length, `and with one some: ${told}`)
 })

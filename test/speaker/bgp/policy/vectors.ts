@@ -11,7 +11,7 @@ export const ROUTES: readonly GivenRoute[] = [
   { prefix: 'fd00:2::1/128', nextHop: 'fd00::2', med: 50, communities: ['65001:1'], large: ['4200000001:0:9'] },
 ]
 
-const SETS = `
+export const SETS = `
 [[defined-sets.prefix-sets]]
   prefix-set-name = "host"
   [[defined-sets.prefix-sets.prefix-list]]
