@@ -34,7 +34,7 @@ interface Basis {
   readonly choice: HopChoice
   readonly pool: RoutePool
   readonly hops: WeakMap<readonly NextHopNode[], readonly Hop[]>
-  /** The route of a hop with attributes as they are in the line, which nearly all lines share. */
+  /** The route of a hop with attributes of a line or of a policy: nearly all lines share theirs. */
   readonly plain: WeakMap<Hop, WeakMap<RouteAttributes, Route>>
   readonly fits: WeakMap<Route, boolean>
 }
@@ -80,7 +80,7 @@ function judge(basis: Basis, line: BgpLine): Judgement {
     const verdict = peer.policy.judge({ prefix: line.prefix, nextHop: hop.nextHop.address, attributes: line.attributes, prepend: 0 })
     decided ??= verdict.statement
     if (verdict.kind === 'reject') continue
-    const route = routeOf(basis, hop, line.attributes, verdict.subject)
+    const route = routeOf(basis, hop, verdict.subject)
     if (route === undefined) reason = 'no-next-hop'
     else if (fits(basis, route)) routes.push(route)
     else reason = 'attributes-too-long'
@@ -98,8 +98,9 @@ function hopsFor({ hops, choice }: Basis, nodes: readonly NextHopNode[]): readon
 }
 
 /** Undefined: the next hop that the policy sets is none that the session can carry. */
-function routeOf(basis: Basis, hop: Hop, attributes: RouteAttributes, subject: Subject): Route | undefined {
-  const isPlain = subject.attributes === attributes && subject.prepend === 0 && subject.nextHop === hop.nextHop.address
+function routeOf(basis: Basis, hop: Hop, subject: Subject): Route | undefined {
+  const { attributes } = subject
+  const isPlain = subject.prepend === 0 && subject.nextHop === hop.nextHop.address
   if (!isPlain) return makeRoute(basis, hop, subject)
   const byAttributes = basis.plain.get(hop) ?? new WeakMap<RouteAttributes, Route>()
   basis.plain.set(hop, byAttributes)
