@@ -81,7 +81,7 @@ export function createClaimRoutes(hops: NextHopChoice): ClaimRoutes {
       const { name } = claim.metadata
       const before = known.get(name)
       const keys = before?.claim === claim ? before.keys : claim.spec.holders.map((holder) => `${holder.namespace}/${holder.name}`)
-      const inputs = inputsOf(claim, keys, facts, hops)
+      const inputs = inputsOf(claim, keys, facts, hops, before)
       if (before?.claim === claim && sameInputs(before, inputs)) return before.outcome
       const complaint = complaintOf(keys, inputs)
       const outcome = { ...outcomeOf(claim, inputs, before?.outcome.route, intern), ...(complaint && { complaint }) }
@@ -94,8 +94,16 @@ export function createClaimRoutes(hops: NextHopChoice): ClaimRoutes {
   }
 }
 
-function inputsOf({ spec }: AddressClaimObject, keys: readonly string[], facts: RouteFacts, hops: NextHopChoice): Inputs {
-  const choice = facts.nodeChoices.get(spec.eip) ?? ANY_NODE
+/** An Eip that is deleted while its addresses are held still speaks for them: a community that keeps a route in does not fall off it. */
+function inputsOf(
+  { spec }: AddressClaimObject,
+  keys: readonly string[],
+  facts: RouteFacts,
+  hops: NextHopChoice,
+  before: Known | undefined,
+): Inputs {
+  const last = before?.claim.spec.eip === spec.eip ? before : undefined
+  const choice = facts.nodeChoices.get(spec.eip) ?? last?.choice ?? ANY_NODE
   const services = keys.map((key) => facts.service(key))
   const local = keys.filter((_, at) => services[at]?.trafficPolicy === 'Local')
   const endpoints = local.map((key) => facts.endpointNodes(key))
@@ -103,7 +111,7 @@ function inputsOf({ spec }: AddressClaimObject, keys: readonly string[], facts: 
   const complete = !services.includes(undefined) && read.length === endpoints.length
   return {
     choice,
-    eip: facts.eipRoutes(spec.eip) ?? PLAIN_EIP,
+    eip: facts.eipRoutes(spec.eip) ?? last?.eip ?? PLAIN_EIP,
     services,
     endpoints,
     nextHops: complete ? hops.of(choice, read) : undefined,

@@ -152,3 +152,15 @@ t.test('what cannot be read of annotations is told with its Service, once for a 
   t.equal(lines.length, 1, 'it is announced all the same')
   t.same([...(complaints.get('192.0.2.1') ?? [])], [['default/web', ['openelb.io/bgp-med: "low" is no number from 0 to 4294967295']]])
 })
+
+t.test('an Eip that is deleted while its address is held still speaks for it', async (t) => {
+  const routes = createRoutes()
+  const claims = [bgpClaim('192.0.2.1')]
+  const bgp = { communities: ['no-export'], aggregationLength: 24 }
+  const [before] = routes.plan(routeFacts({ claims, eips: { pool: { bgp, nodeSelectors: [{ matchLabels: {} }] } } })).lines
+  const touched = [{ ...bgpClaim('192.0.2.1'), status: {} }]
+  t.equal(routes.plan(routeFacts({ claims: touched })).lines[0], before)
+  t.match(before, { text: '192.0.2.0/24', attributes: { communities: [0xffff_ff01] } })
+  const other = routes.plan(routeFacts({ claims: [bgpClaim('192.0.2.1', { eip: 'gone-too' })] })).lines[0]
+  t.match(other, { text: '192.0.2.1/32', attributes: { communities: [] } }, 'another Eip does not')
+})
