@@ -14,6 +14,7 @@ const TEST_PROGRAMS: readonly (readonly [command: string, debianPackage: string]
   ['curl', 'curl'],
   ['openssl', 'openssl'],
   ['tcpdump', 'tcpdump'],
+  ['tshark', 'tshark'],
 ]
 
 /** Why the scenarios cannot run on this host; undefined when they can. */

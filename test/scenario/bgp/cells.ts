@@ -21,9 +21,10 @@ export const cellName = ({ router, session, way, option }: Cell): string => `${r
 
 /** Why no two programs could make this cell with that router, in a sentence; undefined: it is to work. */
 export function impossible({ router, way, option }: Cell): string | undefined {
-  if (router === 'gobgp' && option === 'BFD') return 'GoBGP 3.10 has no BFD'
+  if (router === 'gobgp' && option === 'BFD')
+    return "GoBGP has no BFD; its own words for such a neighbour: `'neighbors[0]' has invalid keys: bfd`"
   if (way === 'unnumbered' && option === 'MD5')
-    return 'a key needs the address of the router before it calls; an unnumbered one has none yet'
+    return 'Our own rule, "an unnumbered peer has no password": the kernel wants the address with the key, and the router has none before it is seen'
   return undefined
 }
 

@@ -37,7 +37,8 @@ export function matrixDocument({ outcomes, versions, date }: MatrixRun): string 
     '',
     ...wrapped(STEPS_IN_WORDS),
     '',
-    '`e` is eBGP, `i` is iBGP; a number is a note below.',
+    '`e` is eBGP, `i` is iBGP; a number is a note below. With GoBGP an unnumbered session is one by link-local addresses that both sides are told:',
+    'it sends no router advertisements, and without a neighbour in its cache it ends at once (`no ipv6 link-local neighbor found`).',
     ...tables,
     ...(notes.length === 0 ? [] : ['', '## Notes', '', ...notes.map((text, at) => `${at + 1}. ${text}`)]),
   ]
