@@ -1,5 +1,6 @@
 /** What the engine does when its settings change, when it closes, and what it says of failures. The judge is BIRD. */
 import t, { type Test } from 'tap'
+import { run } from '../../../lab/command.ts'
 import { missingRouters } from '../../../lab/peers/packages.ts'
 import type { Router } from '../../../lab/peers/router.ts'
 import { type NeighbourSpec, PLAIN_NEIGHBOUR, type RouterSpec } from '../../../lab/peers/spec.ts'
@@ -188,3 +189,24 @@ t.test('bound to an address and a port of its own, and called there', { skip: SK
   t.match((await node.ask({ peers: true })).listening, { port: 1790 })
   await node.established()
 })
+
+for (const device of ['eth0', 'vrf1'] as const) {
+  t.test(`bound to ${device}: we call, and are called`, { skip: SKIP }, async (t) => {
+    const { node, us, wire, router } = await createWorld(t)
+    const vrf = 'link add vrf1 type vrf table 10\nlink set vrf1 up\nlink set eth0 master vrf1\n'
+    if (device === 'vrf1' && (await run(['ip', '-n', wire.place('node').namespace, '-batch', '-'], { input: vrf })).code !== 0) {
+      t.ok(true, 'a VRF', { skip: 'this kernel has none' })
+      return
+    }
+    await node.configure({ peers: [{ ...us, device }] })
+    await node.announce([{ prefix: '203.0.113.0/32', count: 3 }])
+    await node.established()
+    await routes(router, 3)
+    await node.configure({ peers: [{ ...us, device, passive: true }] })
+    await router.restart()
+    await until('it has ended the session', async () => (await node.peer()).flaps > 0 || undefined)
+    await node.established()
+    await routes(router, 3)
+    t.match(await node.peer(), { state: 'Established', interface: device })
+  })
+}
