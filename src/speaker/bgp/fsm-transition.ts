@@ -117,7 +117,7 @@ export const retryTimer = ({ fsm, settings, chance }: At, passive = fsm.passive)
 export const keepaliveTimer = ({ chance }: FsmSurroundings, { keepaliveMs }: SessionTimes): readonly FsmAction[] =>
   timer('keepalive', jittered(keepaliveMs, chance))
 
-/** Our OPEN, and 4 minutes for the peer's. RFC 4271 section 8.2.2. */
+/** Our OPEN, and half a minute for the peer's. RFC 4271 section 8.2.2. */
 export const sendOpen = ({ fsm }: At): Transition =>
   move(fsm, 'OpenSent', [{ kind: 'send-open' }, { kind: 'start-timer', timer: 'hold', ms: OPEN_HOLD_MS }])
 

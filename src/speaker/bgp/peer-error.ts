@@ -92,7 +92,8 @@ function sentCause(notification: Notification, peer: PeerSettings, sight: ErrorS
     case ERROR.open:
       return openCause(notification, peer, sight)
     case ERROR.hold:
-      return holdCause(sight)
+      // Before the OPEN of the peer no hold time was agreed on.
+      return sight.holdMs === 0 ? connectionCause('mute', peer, sight) : holdCause(sight)
     case ERROR.sendHold:
       return {
         code: 'send-hold',

@@ -1,8 +1,11 @@
 /** The timers of one connection: RFC 4271 section 8, DelayOpenTimer and IdleHoldTimer of 8.1.1, SendHoldTimer of RFC 9687. */
 export type FsmTimer = 'connectRetry' | 'hold' | 'keepalive' | 'delayOpen' | 'idleHold' | 'sendHold'
 
-/** HoldTimer between our OPEN and the peer's: "a large value", 4 minutes. RFC 4271 section 8.2.2. */
-export const OPEN_HOLD_MS = 240_000
+/**
+ * HoldTimer between our OPEN and the peer's. RFC 4271 section 8.2.2 wants "a large value" and suggests 4 minutes; but a router that has started
+ * anew cannot always tell us (its reset may be thrown away for its TTL or its signature), and is away for as long as we wait.
+ */
+export const OPEN_HOLD_MS = 30_000
 /** What SendHoldTime is at least, by default. RFC 9687 section 6. */
 const LEAST_SEND_HOLD_MS = 480_000
 /** A HoldTime is 0 (none) or at least 3 seconds. RFC 4271 section 4.2. */

@@ -43,11 +43,11 @@ const dropped = (stop: string): Expected => ({
   BGPOpenMsgErr: `Idle, -${stop}, NOTIFICATION 2/4, drop, failed notification-sent, ${REST}`,
 })
 
-/** Before there is a connection: 14 processes it, 15 rejects it, 16 and 17 send OPEN with a HoldTimer of 4 minutes, 24 counts. */
+/** Before there is a connection: 14 processes it, 15 rejects it, 16 and 17 send OPEN with a HoldTimer of half a minute, 24 counts. */
 const unconnected: Expected = {
   TcpConnection_Valid: '{}, accept',
   Tcp_CR_Invalid: '{}, refuse',
-  ...every(['Tcp_CR_Acked', 'TcpConnectionConfirmed'], 'OpenSent, -connectRetry, OPEN, +hold 240'),
+  ...every(['Tcp_CR_Acked', 'TcpConnectionConfirmed'], 'OpenSent, -connectRetry, OPEN, +hold 30'),
   ...dropped('connectRetry'),
   // 19: no OPEN is awaited.
   BGPOpen: `Idle, -connectRetry, drop, failed unexpected, ${REST}`,
@@ -60,7 +60,7 @@ const delayed: Expected = {
   // Not in the RFC, where the machine has one connection: this would be a second.
   ...every(['Tcp_CR_Acked', 'TcpConnectionConfirmed'], '{}, track'),
   ...dropped('delayOpen'),
-  DelayOpenTimer_Expires: 'OpenSent, OPEN, +hold 240',
+  DelayOpenTimer_Expires: 'OpenSent, OPEN, +hold 30',
   BGPOpen: 'OpenConfirm, -delayOpen, OPEN, KEEPALIVE, +hold 30, +keepalive 10',
   NotifMsgVerErr: 'Idle, -delayOpen, drop, failed notification-received',
 }

@@ -9,7 +9,7 @@ const LOW = { asNumber: 64_512, identifier: 1 }
 const HIGH = { asNumber: 64_513, identifier: 2 }
 const GRACEFUL = { families: 1, notification: false }
 const STORM: Weather = { callFails: 0.3, breaks: 0.05, goesSilent: 0.05 }
-/** Longer than the longest rest, a call that times out, and the 4 minutes that a silent connection may wait for an OPEN. */
+/** Longer than the longest rest, a call that times out, and the time that a silent connection may wait for an OPEN. */
 const RECOVERY_MS = 600_000
 
 const bothStart = (world: ReturnType<typeof createTwoSpeakers>) => {

@@ -81,6 +81,7 @@ t.test('every failure has a name, a sentence and a cure', async (t) => {
     [{ kind: 'unexpected', event: 'UpdateMsg' }, {}, {}, 'message', /UpdateMsg/],
     [sent(4), { holdMs: 9000 }, {}, 'hold', /hold time of 9 s/],
     [sent(4), { holdMs: 9000, md5Drops: 1 }, {}, 'hold', /MD5/],
+    [sent(4), {}, {}, 'timeout', /no OPEN/],
     [sent(8), {}, {}, 'send-hold', /no byte/],
     [sent(6, 10), {}, {}, 'bfd', /BFD/],
     [sent(6, 6), {}, {}, 'configuration', /settings/],
