@@ -93,6 +93,10 @@ const sortedOnce = (texts: readonly string[]): readonly string[] => [...new Set(
 const undotted = (text: string): string =>
   text.replace(/^(\d+)\.(\d+):(\d+)$/, (_, high, low, local) => `${Number(high) * 65_536 + Number(low)}:${local}`)
 
+interface GobgpPath {
+  readonly attrs: readonly Attribute[]
+}
+
 function toldRoute(attributes: readonly Attribute[]): ToldRoute {
   const of = (type: number) => attributes.find((attribute) => attribute.type === type)
   const extended = (of(16)?.value ?? []) as readonly { readonly subtype: number; readonly value: string }[]
@@ -125,6 +129,12 @@ export async function judgeByGobgp(
   }
   const gobgp = async (at: number, ...words: readonly string[]): Promise<string> =>
     (await inside('gobgp', '-p', String(PEER_PORT + 1 + at), ...words)).stdout
+  /** What is told now of both families, as JSON without ages. */
+  const tables = async (at: number): Promise<string> => {
+    const read = async (family: string) => (await gobgp(at, '-j', 'neighbor', PEER_ADDRESS, 'adj-out', '-a', family)) || '{}'
+    const both = [await read('ipv4'), await read('ipv6')].map((text): unknown => JSON.parse(text))
+    return JSON.stringify(both, (key, value) => (key === 'age' ? undefined : value))
+  }
   const judge = async (at: number): Promise<ReadonlyMap<string, ToldRoute>> => {
     for (let tries = 0; tries < 120; tries++) {
       const seen = await gobgp(at, '-j', 'neighbor', PEER_ADDRESS).catch(() => '')
@@ -132,12 +142,15 @@ export async function judgeByGobgp(
       await sleep(250)
     }
     for (const route of routes) await gobgp(at, ...addWords(route))
+    // A table is what it is when it was read twice alike: GoBGP's policies are at work on it while it is read.
+    let [before, now] = ['', await tables(at)]
+    for (let tries = 0; tries < 20 && now !== before; tries++) {
+      await sleep(250)
+      ;[before, now] = [now, await tables(at)]
+    }
     const found = new Map<string, ToldRoute>()
-    for (const family of ['ipv4', 'ipv6']) {
-      const table = JSON.parse((await gobgp(at, '-j', 'neighbor', PEER_ADDRESS, 'adj-out', '-a', family)) || '{}')
-      for (const [prefix, [path]] of Object.entries(table as Record<string, readonly { readonly attrs: readonly Attribute[] }[]>)) {
-        if (path !== undefined) found.set(prefix, toldRoute(path.attrs))
-      }
+    for (const table of JSON.parse(now) as readonly Readonly<Record<string, readonly GobgpPath[]>>[]) {
+      for (const [prefix, [path]] of Object.entries(table)) if (path !== undefined) found.set(prefix, toldRoute(path.attrs))
     }
     return found
   }
