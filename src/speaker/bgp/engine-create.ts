@@ -160,10 +160,7 @@ function announce({ table, peers }: EngineState, lines: readonly BgpLine[]): voi
   const isFirst = !table.isReady()
   const changes = table.follow(lines)
   if (!isFirst && changes.changed.length === 0 && changes.gone.length === 0) return
-  for (const { session, ribOut } of peers.values()) {
-    ribOut.changed(changes)
-    session.wake()
-  }
+  for (const { session, ribOut } of peers.values()) session.wake(() => ribOut.changed(changes))
 }
 
 function captured(state: EngineState, peer: string | undefined) {

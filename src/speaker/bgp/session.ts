@@ -28,8 +28,8 @@ export interface PeerSession {
   configure(settings: PeerSettings): void
   /** The peer has called. */
   arrive(arrival: Arrival): void
-  /** Its routes have changed. */
-  wake(): void
+  /** Its routes have changed, or are changed by `change`; the peer is told. */
+  wake(change?: () => void): void
   bfdChanged(change: BfdChange): void
   /** What its calls are like; undefined: it may not call. */
   callerTerms(): CallerTerms | undefined
@@ -38,7 +38,7 @@ export interface PeerSession {
   isEstablished(): boolean
   /** Whether it may outlive our restart: both sides do graceful restart. */
   survivesRestart(): boolean
-  /** Where the connection is idle and nothing waits to be told. */
+  /** Nothing waits to be told, and the kernel has taken all. */
   isSettled(): boolean
   drain(phase: 'shutdown-community' | 'withdraw'): void
   why(line: BgpLine): RouteVerdict
@@ -67,17 +67,22 @@ export function createPeerSession(settings: PeerSettings, outbound: SessionOutbo
       options.onChange()
     },
     arrive: (arrival) => state.contain(() => arrive(state, arrival)),
-    wake: () => state.contain(() => fill(state)),
+    wake: (change) =>
+      state.contain(() => {
+        change?.()
+        fill(state)
+      }),
     bfdChanged: (change) => state.contain(() => bfdChanged(state, change)),
     callerTerms: () => callerTermsOf(state),
     bfdSpec: () => bfdSpecOf(state),
     isEstablished: () => state.established !== undefined,
     survivesRestart: () => survivesRestart(state),
     isSettled: () => isSettled(state),
-    drain(phase) {
-      outbound.drain(phase)
-      state.contain(() => fill(state))
-    },
+    drain: (phase) =>
+      state.contain(() => {
+        outbound.drain(phase)
+        fill(state)
+      }),
     why: (line) => outbound.why(line),
     report: (bfd) => reportOf(state, bfd),
     captured: () => state.capture.messages(state.settings.name),
