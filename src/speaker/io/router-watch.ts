@@ -135,8 +135,8 @@ function look(state: State, nowMs: number): void {
     })
     state.link = readLink(state.options)
     if (state.link?.index !== before?.index) forget(state)
-    if (state.link === undefined) state.problem = `there is no interface ${state.options.interface}`
-    else if (!isUp(state.link)) state.problem = `interface ${state.options.interface} is down`
+    if (state.link === undefined) note(state, `there is no interface ${state.options.interface}`)
+    else if (!isUp(state.link)) note(state, `interface ${state.options.interface} is down`)
     else if (state.socket === undefined || before === undefined || !isUp(before)) begin(state, state.link, nowMs)
   } catch (error) {
     if (!(error instanceof SystemCallError)) throw error
@@ -169,7 +169,7 @@ function forget(state: State): void {
 function begin(state: State, link: NetlinkLink, nowMs: number): void {
   const { libc } = state.options
   state.socket ??= openRouterSocket(libc, link.index, (message, source) => receive(state, message, source))
-  state.problem = undefined
+  note(state, undefined)
   state.solicitations = 0
   state.solicitAtMs = nowMs
   state.advertisements = 0
@@ -178,10 +178,16 @@ function begin(state: State, link: NetlinkLink, nowMs: number): void {
 }
 
 function fail(state: State, error: SystemCallError, nowMs: number): void {
-  if (state.problem !== error.message)
-    state.options.logger.info('routers cannot be asked for yet', { interface: state.options.interface, error })
-  state.problem = error.message
+  note(state, error.message)
   state.lookAtMs = nowMs + RETRY_MS
+}
+
+/** Each problem is told once. */
+function note(state: State, problem: string | undefined): void {
+  const { logger, interface: name } = state.options
+  if (problem !== undefined && problem !== state.problem)
+    logger.warn('the router of a BGP peer cannot be looked for yet', { interface: name, problem })
+  state.problem = problem
 }
 
 function receive(state: State, message: RouterMessage, source: Ip): void {
@@ -233,6 +239,6 @@ function advertise(state: State, nowMs: number): void {
 /** EADDRNOTAVAIL: our link-local address is still looked for on the link. */
 function send(state: State, message: RouterMessage, to: Uint8Array): boolean {
   const error = state.socket?.send(message, to)
-  state.problem = error?.message
+  note(state, error?.message)
   return error === undefined
 }
