@@ -121,6 +121,27 @@ t.test('membership, one kill and one silence: both are found, and what is sent s
   for (const { max, count } of Object.values(times)) t.ok(count === 1 && max > 0)
 })
 
+t.test('bfd, one silence with each interval and two seconds of a busy machine: both find the silence', async (t) => {
+  const { code, stdout, stderr } = await bench('bfd', '--samples=1', '--seconds=2')
+  if (code !== 0) t.comment(stderr.slice(-2000))
+  t.equal(code, 0)
+  const { name, aims, detection, held } = JSON.parse(stdout) as BenchResult & {
+    readonly detection: readonly { readonly intervalMs: number; readonly oursMs: { count: number }; readonly frrMs: { count: number } }[]
+    readonly held: readonly { readonly pair: string }[]
+  }
+  t.equal(name, 'bfd')
+  t.same(
+    detection.map(({ intervalMs, oursMs, frrMs }) => [intervalMs, oursMs.count, frrMs.count]),
+    [
+      [50, 1, 1],
+      [100, 1, 1],
+      [300, 1, 1],
+    ],
+  )
+  t.equal(held.length, 3)
+  t.equal(aims.length, 5)
+})
+
 t.test('failover, once each with two addresses: another node takes what has to be taken, and nothing else moves', async (t) => {
   const { code, stdout, stderr } = await bench('failover', 'all', '--addresses=2', '--repetitions=1', '--rivals=none')
   if (code !== 0) t.comment(stderr.slice(-2000))
