@@ -75,6 +75,12 @@ const router = (address: string, as: number): string => `
   local-address-list = ["${address}"]
 `
 
+/** The peer tells nobody what the others told it: a case must have its own routes alone. */
+const SILENT = `
+[global.apply-policy.config]
+  default-export-policy = "reject-route"
+`
+
 const ownAs = ({ isExternal }: PolicyCase): number => (isExternal ? LOCAL_AS : PEER_AS)
 const ownAddress = (at: number): string => `127.0.1.${at + 1}`
 
@@ -158,7 +164,7 @@ export async function judgeByGobgp(
     await run('ip', ['netns', 'add', netns])
     await inside('ip', 'link', 'set', 'lo', 'up')
     const callers = cases.map((one, at) => neighbour(PEER_ADDRESS, ownAddress(at), ownAs(one), true))
-    start('peer', PEER_PORT, router(PEER_ADDRESS, PEER_AS) + callers.join(''))
+    start('peer', PEER_PORT, router(PEER_ADDRESS, PEER_AS) + SILENT + callers.join(''))
     for (const [at, one] of cases.entries()) {
       const own = ownAddress(at)
       start(`case${at}`, PEER_PORT + 1 + at, router(own, ownAs(one)) + neighbour(own, PEER_ADDRESS, PEER_AS, false) + one.policy)
