@@ -92,6 +92,7 @@ function addLink(state: PeerState, id: number, remote: Ip, tell: Tell, open: (ev
     remote,
     isConnected: false,
     isOver: false,
+    hasLastWord: false,
     readMs: 0,
     busyMs: 0,
     ours: undefined,
@@ -131,6 +132,6 @@ export function closeLink(state: PeerState, link: SessionLink): void {
   link.isOver = true
   if (state.links.get(link.id) === link) state.links.delete(link.id)
   state.timers.stopAll(timerName(link.id, ''))
-  if (link.isConnected) link.connection.finish()
+  if (link.hasLastWord) link.connection.finish()
   else link.connection.destroy()
 }

@@ -40,6 +40,8 @@ export interface SessionLink {
   isConnected: boolean
   /** It was dropped: what still comes of it is not for the machine. */
   isOver: boolean
+  /** A NOTIFICATION was written: it shall arrive. */
+  hasLastWord: boolean
   /** When messages were last read, and how long that took since the last rest. */
   readMs: number
   busyMs: number

@@ -15,7 +15,7 @@ export interface Connection {
   resume(): void
   /** The TCP MD5 key from now on. The other end has to change its own within what TCP bears. */
   setPassword(password: string | undefined): void
-  /** What was written goes out, then it closes, after a bounded wait in any case. Nothing is received any more, and `closed` is not told. */
+  /** What was written goes out and can be read, then it closes, after a bounded wait in any case. Nothing is received any more, and `closed` is not told. */
   finish(): void
   /** Closes at once; `closed` is not told. */
   destroy(): void

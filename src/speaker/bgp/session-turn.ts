@@ -122,6 +122,7 @@ function say(state: PeerState, link: SessionLink, action: SayAction): void {
       sendMessage(state, link, serializeKeepalive(), written)
       break
     case 'send-notification':
+      link.hasLastWord = true
       countNotification(state, 'sent', action.code, action.subcode)
       sendMessage(state, link, serializeNotification(action), () => undefined)
       break

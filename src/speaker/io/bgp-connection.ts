@@ -1,12 +1,14 @@
 import type { Socket } from 'node:net'
 import { type Ip, parseIp } from '../../addr/ip.ts'
-import type { Clock } from '../../runtime/clock.ts'
+import type { Clock, Timer } from '../../runtime/clock.ts'
 import type { Connection, ConnectionEvents } from '../bgp/session-transport.ts'
 import type { Libc } from './libc.ts'
 import { setPassword } from './tcp-socket.ts'
 
 /** How long a last word may take to leave. */
 const LAST_WORD_MS = 1000
+/** The peer closes when it has read our last word. Some, as FRR, see our own close first when both come together, and never read it. */
+const READING_MS = 200
 
 interface Options {
   readonly libc: Libc
@@ -27,6 +29,7 @@ export function openConnection(options: Options): Connection {
   const { socket, events, libc, clock, remote } = options
   let cause = 'EOF'
   let isTold = false
+  const timers: Timer[] = []
   const tell = (what: () => void): void => {
     if (!isTold) what()
   }
@@ -40,6 +43,7 @@ export function openConnection(options: Options): Connection {
   socket.on('close', () => {
     tell(() => events.closed(cause))
     isTold = true
+    for (const timer of timers) timer.cancel()
     options.onClosed()
   })
   return {
@@ -61,9 +65,11 @@ export function openConnection(options: Options): Connection {
       isTold = true
       // What comes is read and thrown away: closing with unread bytes resets, and a reset may overtake our last word.
       socket.resume()
-      socket.end()
       options.onFinish()
-      clock.setTimer(LAST_WORD_MS, () => socket.destroy())
+      timers.push(
+        clock.setTimer(READING_MS, () => socket.end()),
+        clock.setTimer(LAST_WORD_MS, () => socket.destroy()),
+      )
     },
     destroy() {
       isTold = true
