@@ -75,7 +75,8 @@ function options(neighbour: NeighbourSpec): string[] {
       ? 'graceful restart off;'
       : `graceful restart on; graceful restart time ${neighbour.gracefulRestartSec};`,
     'long lived graceful restart off;',
-    ...(neighbour.bfd === undefined ? [] : ['bfd on;']),
+    // Where routes are kept over a restart, BFD that ends with the neighbour's process must not take them away.
+    ...(neighbour.bfd === undefined ? [] : [neighbour.gracefulRestartSec === undefined ? 'bfd on;' : 'bfd graceful;']),
   ]
 }
 
