@@ -61,7 +61,8 @@ interface State {
   plan: RoutePlan
   /** Since when routes could be told and are not all known; undefined: they were told. */
   waitingSinceMs: number | undefined
-  told: boolean
+  /** What the engine was told last; undefined: nothing yet. */
+  told: RoutePlan['lines'] | undefined
   scanned: WeakSet<AddressClaimObject>
 }
 
@@ -74,7 +75,7 @@ export function createBgpRoutes(options: Options): BgpRoutes {
     resolution: undefined,
     plan: NOTHING,
     waitingSinceMs: undefined,
-    told: false,
+    told: undefined,
     scanned: new WeakSet(),
   }
   const timer = createLookTimer(clock, () => look(options, state, routes, timer.run))
@@ -84,7 +85,7 @@ export function createBgpRoutes(options: Options): BgpRoutes {
     start: timer.start,
     engine: engineNow,
     configured: () => watch.conf() !== undefined,
-    ready: () => watch.synced && (watch.conf() === undefined || state.told),
+    ready: () => watch.synced && (watch.conf() === undefined || state.told !== undefined),
     resolution: () => state.resolution,
     plan: () => state.plan,
     problems: () => (state.resolution?.problems ?? []).map(({ peer, code, message, cure }) => ({ peer, code, message, cure })),
@@ -109,10 +110,10 @@ function look(options: Options, state: State, routes: Planner, again: () => void
     const resolution = resolver.resolve()
     if (resolution !== state.resolution) engine.configure(resolution.settings)
     state.resolution = resolution
-    tell(engine, options, state, before)
+    tell(engine, options, state)
   }
   onLook()
-  return state.told || state.waitingSinceMs === undefined ? undefined : COMPLETE_WITHIN_MS / 10
+  return state.told !== undefined || state.waitingSinceMs === undefined ? undefined : COMPLETE_WITHIN_MS / 10
 }
 
 /** Every claim that changed, or whose line did, is looked at for what it says. */
@@ -145,15 +146,15 @@ function engineFor({ watch, openEngine, logger }: Options, state: State, again: 
 }
 
 /** The first set ends the wait of a restart: peers drop what is not in it. So it waits until every claim can be judged, for a while. */
-function tell(engine: BgpEngine, { clock, logger }: Options, state: State, before: RoutePlan): void {
-  const { plan } = state
-  if (!state.told && plan.incomplete > 0) {
+function tell(engine: BgpEngine, { clock, logger }: Options, state: State): void {
+  const { plan, told } = state
+  if (told === undefined && plan.incomplete > 0) {
     state.waitingSinceMs ??= clock.monotonicMs()
     if (clock.monotonicMs() - state.waitingSinceMs < COMPLETE_WITHIN_MS) return
     logger.warn('routes are told although not all of them are known yet', { unknown: plan.incomplete })
   }
-  if (state.told && sameLines(plan.lines, before.lines)) return
-  state.told = true
+  if (told !== undefined && sameLines(plan.lines, told)) return
+  state.told = plan.lines
   engine.announce(plan.lines)
 }
 
