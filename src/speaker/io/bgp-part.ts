@@ -141,15 +141,20 @@ const upPeersOf = (engine: BgpEngine | undefined): string =>
 
 function looked(part: Part): void {
   const facts = part.facts()
-  part.departures.follow(reporters(facts), facts.nodeNames, part.clock.monotonicMs())
+  const { departures, clock, cluster, claims, routes, statuses } = part
+  // Nothing else of their claims changes when nodes go, and whoever spoke for the claims may be among them.
+  const isNews = departures.follow(reporters(facts), facts.nodeNames, clock.monotonicMs())
+  if (isNews) for (const claim of cluster.claims.values()) if (announcersOf(claim).size > 0) claims.add(claim.metadata.name)
   complain(part)
-  part.statuses.wake()
+  // Without settings there is nothing to say yet: what an earlier process wrote holds until then.
+  if (!routes.configured() || routes.resolution() !== undefined) statuses.wake()
 }
 
 /** Once for each text of a Service, by one speaker for all. */
 function complain({ self, routes, cluster, complained, events, facts }: Part): void {
   const { complaints } = routes.plan()
-  if (complaints.size === 0) complained.clear()
+  const current = new Set([...complaints.values()].flatMap((complaint) => [...complaint.keys()]))
+  for (const service of complained.keys()) if (!current.has(service)) complained.delete(service)
   for (const [name, complaint] of complaints) {
     const claim = cluster.claims.get(name)
     for (const [service, problems] of claim === undefined ? [] : complaint) {

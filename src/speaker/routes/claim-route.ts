@@ -66,6 +66,9 @@ interface Inputs {
   readonly nextHops: NextHops | undefined
 }
 
+/** Annotations that change for ever must not fill the memory: then routes that say the same hold an object each. */
+const SHARED_KEPT = 10_000
+
 /** Creates it. `hops` follows the same facts already. */
 export function createClaimRoutes(hops: NextHopChoice): ClaimRoutes {
   const known = new Map<string, Known>()
@@ -90,6 +93,7 @@ export function createClaimRoutes(hops: NextHopChoice): ClaimRoutes {
     },
     keep(names) {
       for (const name of known.keys()) if (!names.has(name)) known.delete(name)
+      if (shared.size > SHARED_KEPT) shared.clear()
     },
   }
 }

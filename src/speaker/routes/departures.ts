@@ -1,7 +1,7 @@
 /** Which nodes have no speaker any more that would keep what it wrote up to date. */
 export interface Departures {
-  /** `up`: nodes whose speaker is up. `nodes`: all of the cluster. Times are those of a monotonic clock. */
-  follow(up: readonly string[], nodes: readonly string[], nowMs: number): void
+  /** `up`: nodes whose speaker is up. `nodes`: all of the cluster. Times are those of a monotonic clock. True: some are gone since the last call. */
+  follow(up: readonly string[], nodes: readonly string[], nowMs: number): boolean
   /** Whether the node has left the cluster, or its speaker has been away for long. */
   isGone(node: string, nowMs: number): boolean
 }
@@ -13,8 +13,11 @@ const AWAY_FOR_MS = 60_000
 export function createDepartures(): Departures {
   const downSinceMs = new Map<string, number>()
   let known: ReadonlySet<string> | undefined
+  let away: ReadonlySet<string> = new Set()
+  const isAway = (node: string, nowMs: number) => nowMs - (downSinceMs.get(node) ?? nowMs) >= AWAY_FOR_MS
   return {
     follow(up, nodes, nowMs) {
+      const before = { known: known ?? new Set<string>(), away }
       known = new Set(nodes)
       const isUp = new Set(up)
       for (const node of nodes) {
@@ -22,11 +25,9 @@ export function createDepartures(): Departures {
         else if (!downSinceMs.has(node)) downSinceMs.set(node, nowMs)
       }
       for (const node of downSinceMs.keys()) if (!known.has(node)) downSinceMs.delete(node)
+      away = new Set(nodes.filter((node) => isAway(node, nowMs)))
+      return !before.known.isSubsetOf(known) || !away.isSubsetOf(before.away)
     },
-    isGone(node, nowMs) {
-      if (known === undefined) return false
-      const since = downSinceMs.get(node)
-      return !known.has(node) || (since !== undefined && nowMs - since >= AWAY_FOR_MS)
-    },
+    isGone: (node, nowMs) => known !== undefined && (!known.has(node) || isAway(node, nowMs)),
   }
 }

@@ -65,6 +65,16 @@ t.test('a node is gone when it left the cluster, or its speaker has been away fo
   t.notOk(departures.isGone('n2', 200_000))
 })
 
+t.test('that nodes are gone is news once', async (t) => {
+  const departures = createDepartures()
+  const all = ['n1', 'n2', 'n3']
+  const news = (up: readonly string[], nodes: readonly string[], nowMs: number) => departures.follow(up, nodes, nowMs)
+  t.same([news(all, all, 0), news(['n1', 'n3'], all, 1000), news(['n1', 'n3'], all, 60_000)], [false, false, false])
+  t.same([news(['n1', 'n3'], all, 61_000), news(['n1', 'n3'], all, 62_000)], [true, false], 'a speaker that was away for a minute')
+  t.same([news(['n1'], ['n1', 'n2'], 63_000), news(['n1'], ['n1', 'n2'], 64_000)], [true, false], 'a node that left')
+  t.same([news(['n1', 'n2'], ['n1', 'n2'], 65_000), news(['n1', 'n2', 'n4'], ['n1', 'n2', 'n4'], 66_000)], [false, false], 'nobody went')
+})
+
 t.test('racks count with an AS per rack alone', async (t) => {
   const node = routeNode('n1', { labels: { 'openelb.kubesphere.io/rack': 'a' } })
   t.equal(rackOf(node, { a: 65_001 }), 'a')
