@@ -79,11 +79,15 @@ function timersState(report: PeerReport, settings: PeerSettings | undefined): No
   }
 }
 
-/** The part of an entry that is worth a write at once; the counters can wait. */
+/** The part of an entry that is worth a write at once. */
 export function promptPart({ peerState, lastError: error, capabilities, bfd }: NodePeerStatus): string {
   const { neighborAddress, peerAs, sessionState, adminState, routerId, flops } = peerState ?? {}
-  return JSON.stringify([neighborAddress, peerAs, sessionState, adminState, routerId, flops, error, capabilities, bfd?.state])
+  const isUp = sessionState === 'ESTABLISHED'
+  return JSON.stringify([neighborAddress, peerAs, isUp, adminState, routerId, flops, error?.code, error?.message, capabilities, bfd?.state])
 }
+
+/** What comes and goes with each try of a router that is away; the counters, all that is left, can wait for longer. */
+export const tryPart = ({ peerState, lastError: error }: NodePeerStatus): string => JSON.stringify([peerState?.sessionState, error?.at])
 
 /** Whether everything in an object that was read back is in the one that was written: nothing of somebody else's is left in it. */
 export function isCovered(read: unknown, written: unknown): boolean {

@@ -2,7 +2,7 @@
 import t from 'tap'
 import { BgpPeerStatusSchema } from '../../src/api/bgp-peer-status.ts'
 import type { PeerReport } from '../../src/speaker/bgp/peer-report.ts'
-import { confStatus, isCovered, peerStatus, promptPart } from '../../src/speaker/bgp-status.ts'
+import { confStatus, isCovered, peerStatus, promptPart, tryPart } from '../../src/speaker/bgp-status.ts'
 
 const NO_MESSAGES = { open: 0, update: 0, notification: 0, keepalive: 0, refresh: 0, withdrawUpdate: 0, withdrawPrefix: 0, discarded: 0 }
 const AT = Date.parse('2026-11-20T17:52:05.700Z')
@@ -80,6 +80,15 @@ t.test('a change of state cannot wait; counters can', async (t) => {
   t.equal(of({ prefixes: { announced: 3, pending: 1, received: 0 } }), base)
   t.not(of({ state: 'Idle' }), base)
   t.not(of({ lastError: { code: 'tcp', message: 'm', cure: 'c', atMs: AT } }), base)
+})
+
+t.test('a router that is away is no change at each try', async (t) => {
+  const entry = (state: PeerReport['state'], atMs: number) =>
+    peerStatus({ ...known, report: { ...report, state, lastError: { code: 'timeout', message: 'm', cure: 'c', atMs } } })
+  t.equal(promptPart(entry('Connect', AT)), promptPart(entry('Active', AT + 5000)))
+  t.not(tryPart(entry('Connect', AT)), tryPart(entry('Active', AT)))
+  t.not(tryPart(entry('Connect', AT)), tryPart(entry('Connect', AT + 5000)))
+  t.equal(tryPart(peerStatus(known)), tryPart(peerStatus({ ...known, report: { ...report, flaps: 1 } })))
 })
 
 t.test('BgpConf: what the node uses, and what it cannot follow', async (t) => {

@@ -6,7 +6,7 @@ import { apiVersionOf, BGP_CONFS, BGP_PEERS, type Resource } from '../../kube/re
 import type { Clock } from '../../runtime/clock.ts'
 import type { Logger } from '../../runtime/logger.ts'
 import type { Metrics } from '../../runtime/metrics.ts'
-import { isCovered, type NodeConfStatus, type NodePeerStatus, promptPart } from '../bgp-status.ts'
+import { isCovered, type NodeConfStatus, type NodePeerStatus, promptPart, tryPart } from '../bgp-status.ts'
 import { writerNameOf } from '../routes/announcement.ts'
 
 /** Keeps this node's entries in the status of BgpConf and of every BgpPeer: changes of state at once, counters now and then. */
@@ -48,16 +48,37 @@ const LEAST_BETWEEN_MS = 1000
 /** Each write is read by every speaker, so all of them together must not write the more often the more they are. */
 const COUNTERS_MS = 30_000
 const COUNTERS_PER_NODE_MS = 3000
+/** A router that is away is called every few seconds by every node. */
+const TRIES_MS = 5000
+const TRIES_PER_NODE_MS = 200
 
 const CONF_KEY = 'conf'
 const PEER_KEY = 'peer/'
 const objectOf = (key: string): StatusObject => (key === CONF_KEY ? { kind: 'conf' } : { kind: 'peer', name: key.slice(PEER_KEY.length) })
 
-/** What was written last. `prompt`: the part that cannot wait. */
-interface Written {
-  readonly atMs: number
+/** What is to be written, or was last. `prompt`: the part that cannot wait; `tries`: the one that can, a little. */
+interface Texts {
   readonly prompt: string
+  readonly tries: string
   readonly text: string
+}
+
+interface Written extends Texts {
+  readonly atMs: number
+}
+
+function textsOf(object: StatusObject, entry: NodeConfStatus | NodePeerStatus): Texts {
+  const text = JSON.stringify(entry)
+  return object.kind === 'conf'
+    ? { prompt: text, tries: '', text }
+    : { prompt: promptPart(entry as NodePeerStatus), tries: tryPart(entry as NodePeerStatus), text }
+}
+
+/** How long after the last write the next one may be, in milliseconds. */
+function pauseMs(before: Written, now: Texts, nodes: number): number {
+  if (before.prompt !== now.prompt) return LEAST_BETWEEN_MS
+  if (before.tries !== now.tries) return Math.max(TRIES_MS, TRIES_PER_NODE_MS * nodes)
+  return Math.max(COUNTERS_MS, COUNTERS_PER_NODE_MS * nodes)
 }
 
 /** Creates it. It does nothing before start(). */
@@ -73,17 +94,15 @@ export function createBgpStatusWriter(options: Options): BgpStatusWriter {
       if (written.delete(key) || isThere) await removeEntry(options, object, self)
       return
     }
-    const prompt = object.kind === 'conf' ? JSON.stringify(entry) : promptPart(entry as NodePeerStatus)
-    const text = JSON.stringify(entry)
+    const texts = textsOf(object, entry)
     const before = written.get(key)
-    const everyMs = Math.max(COUNTERS_MS, COUNTERS_PER_NODE_MS * options.nodes()) * (1 + random() / 10)
-    const isPrompt = before === undefined || before.prompt !== prompt || !isThere
-    const waitMs = before === undefined ? 0 : before.atMs + (isPrompt ? LEAST_BETWEEN_MS : everyMs) - clock.monotonicMs()
-    if (waitMs <= 0 && (isPrompt || before?.text !== text)) {
+    const restMs = before === undefined ? 0 : isThere ? pauseMs(before, texts, options.nodes()) * (1 + random() / 10) : LEAST_BETWEEN_MS
+    const waitMs = before === undefined ? 0 : before.atMs + restMs - clock.monotonicMs()
+    if (waitMs <= 0 && (before?.text !== texts.text || !isThere)) {
       await applyEntry(options, object, entry)
-      written.set(key, { atMs: clock.monotonicMs(), prompt, text })
+      written.set(key, { atMs: clock.monotonicMs(), ...texts })
     }
-    loop.addAfter(key, waitMs > 0 ? waitMs : everyMs)
+    loop.addAfter(key, waitMs > 0 ? waitMs : COUNTERS_MS)
   }
   const loop = createReconcileLoop({
     name: 'bgp-status',
