@@ -42,7 +42,11 @@ export function createFinalizerRemoval(options: Options): FinalizerRemoval {
     const { uid, resourceVersion, finalizers = [] } = object.metadata
     const kept = finalizers.filter((finalizer) => finalizer !== ORIGINAL_FINALIZER.bgp)
     const patch = { apiVersion: apiVersionOf(known.resource), metadata: { uid, resourceVersion, finalizers: kept } }
-    await patchObject(client, known.resource, { name }, patch, { type: 'merge' }).catch(unlessOutdated)
+    try {
+      await patchObject(client, known.resource, { name }, patch, { type: 'merge' })
+    } catch (error) {
+      return unlessOutdated(error)
+    }
     logger.info('removed the finalizer that OpenELB left behind', { kind, name })
   }
   const loop = createReconcileLoop({
