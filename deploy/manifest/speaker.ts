@@ -21,9 +21,9 @@ const LABELS = componentLabels(COMPONENT.speaker)
 export const SPEAKER_NODE_FLAGS = ['--optimize-for-size'] as const
 
 /**
- * Root without rights: NET_RAW opens packet sockets, NET_BIND_SERVICE the port 179 of BGP, and Kubernetes gives an added capability to user 0 only (a
- * container of another user starts without it, for there are no ambient capabilities). All others are dropped,
- * nothing can be written, and no program but Node is in the image.
+ * Root without rights: NET_RAW opens packet sockets, NET_BIND_SERVICE the port 179 of BGP, and Kubernetes gives an added capability to user 0
+ * only (a container of another user starts without it, for there are no ambient capabilities). All others are dropped, nothing can be written,
+ * and no program but Node is in the image.
  */
 const SECURITY = {
   ...CONTAINER_SECURITY,
