@@ -4,9 +4,12 @@ import { CEASE, ERROR, type GracefulRestartCapability, type Notification, type S
 /** Whether the peer keeps, and wants kept, routes over a restart: it named at least one family. RFC 4724 section 3. */
 export const restartsGracefully = (peer: GracefulRestartCapability | undefined): boolean => peer !== undefined && peer.families > 0
 
-/** Whether NOTIFICATIONs too leave the routes: both sides set the N bit. RFC 8538 section 2. */
+/**
+ * Whether NOTIFICATIONs too may leave routes: both sides set the N bit. Families are of no matter here: whose routes stay depends on those that
+ * their speaker named. RFC 8538 section 2.
+ */
 const notificationsAreGraceful = (ours: GracefulRestartCapability | undefined, peer: GracefulRestartCapability | undefined): boolean =>
-  ours?.notification === true && peer?.notification === true && restartsGracefully(peer)
+  ours?.notification === true && peer?.notification === true
 
 const isHardReset = ({ code, subcode }: Notification): boolean => code === ERROR.cease && subcode === CEASE.hardReset
 
@@ -26,7 +29,7 @@ export function routeFate(
       return ours !== undefined && restartsGracefully(peer) ? 'retain' : 'delete'
     case 'notification-sent':
     case 'notification-received':
-      return notificationsAreGraceful(ours, peer) && !isHardReset(reason) ? 'retain' : 'delete'
+      return notificationsAreGraceful(ours, peer) && restartsGracefully(peer) && !isHardReset(reason) ? 'retain' : 'delete'
     case 'stopped':
     case 'collision':
     case 'unexpected':
@@ -36,7 +39,8 @@ export function routeFate(
 
 /**
  * The Cease that says `stop`. A hard one is wrapped into a Hard Reset, whose data are the code, the subcode and the data that it stands
- * for, when both sides set the N bit; without it every NOTIFICATION is hard. Source: RFC 8538 section 3.
+ * for, when both sides set the N bit; without it every NOTIFICATION is hard. A peer that names no family, as one that only helps, keeps our
+ * routes all the same. Source: RFC 8538 section 3.
  */
 export function ceaseFor(
   stop: Stop,

@@ -8,7 +8,7 @@ function remoteText({ remote }: PeerSettings): string {
 }
 
 /**
- * Why TCP failed. `cause`: the name of an errno, `EOF`, or in which way there is no answer yet: `silence`, `mute` (connected, and no OPEN),
+ * Why TCP failed. `cause`: the name of an errno, `EOF`, or in which way there is no answer yet: `silence`, `mute` (connected, and no OPEN), `unconfirmed`,
  * `uncalled`, `no-router`; or `rekeyed`.
  */
 export function connectionCause(cause: string, peer: PeerSettings, sight: ErrorSight): PeerCause {
@@ -40,6 +40,8 @@ export function connectionCause(cause: string, peer: PeerSettings, sight: ErrorS
       }
     case 'mute':
       return muteCause(where, peer, sight)
+    case 'unconfirmed':
+      return unconfirmedCause(where, peer)
     case 'uncalled':
       return uncalledCause(where, peer, sight)
     default:
@@ -93,6 +95,18 @@ function muteCause(where: string, peer: PeerSettings, sight: ErrorSight): PeerCa
     code: 'timeout',
     message: `${where} took the connection, and sends no OPEN.`,
     cure: 'See the log of the router: it may be overloaded, or does not know this node as a neighbor.',
+  }
+}
+
+/** We hear the peer, and it does not hear us. */
+function unconfirmedCause(where: string, { transport }: PeerSettings): PeerCause {
+  return {
+    code: transport.ttl < 255 ? 'ttl' : 'timeout',
+    message: `${where} has sent its OPEN, and takes nothing of what we send.`,
+    cure:
+      transport.ttl < 255
+        ? `Perhaps it demands TTL security (we send a TTL of ${transport.ttl}): set ttlSecurity, or turn it off on the router.`
+        : 'See that nothing between drops what this node sends, such as a packet filter or a link with a smaller MTU.',
   }
 }
 

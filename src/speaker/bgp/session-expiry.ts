@@ -48,9 +48,10 @@ function look(state: PeerState): void {
 }
 
 /** In which way the peer is silent; undefined: it is not, or rests. */
-function silenceOf({ links, settings, peering }: PeerState): 'silence' | 'mute' | 'uncalled' | undefined {
+function silenceOf({ links, settings, peering, options }: PeerState): 'silence' | 'mute' | 'unconfirmed' | 'uncalled' | undefined {
   const all = [...links.values()]
-  if (all.some(({ theirs }) => theirs !== undefined)) return undefined
+  const opened = all.find(({ theirs }) => theirs !== undefined)
+  if (opened !== undefined) return options.clock.monotonicMs() - opened.openMs < LOOK_MS ? undefined : 'unconfirmed'
   if (all.some(({ isConnected }) => isConnected)) return 'mute'
   if (all.length > 0) return 'silence'
   return settings.transport.passive && stateOf(peering) === 'Active' ? 'uncalled' : undefined

@@ -52,6 +52,7 @@ export function takeArrival(state: PeerState, id: number, tell: Tell): void {
   const { arrival } = state
   if (arrival === undefined) return
   state.arrival = undefined
+  state.sight = { ...state.sight, holdMs: 0 }
   const link = addLink(state, id, arrival.remote, tell, (events) => arrival.take(events))
   link.isConnected = true
   state.lastLocal = link.connection.local ?? state.lastLocal
@@ -98,6 +99,7 @@ function addLink(state: PeerState, id: number, remote: Ip, tell: Tell, open: (ev
     ours: undefined,
     theirs: undefined,
     agreement: undefined,
+    openMs: 0,
   }
   state.links.set(id, link)
   return link

@@ -100,6 +100,8 @@ function takeOpen(state: PeerState, link: SessionLink, body: Uint8Array, tell: T
     }
     link.theirs = read.value
     link.agreement = negotiate(ours, read.value)
+    link.openMs = state.options.clock.monotonicMs()
+    state.sight = { ...state.sight, holdMs: link.agreement.holdSeconds * 1000 }
   }
   tell(state, link.id, { kind: 'BGPOpen', open: peerOpenOf(read.value) })
 }

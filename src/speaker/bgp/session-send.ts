@@ -49,7 +49,9 @@ export function pump(state: PeerState, written: (link: SessionLink) => void, lat
     }
   }
   flush(state, link, written)
-  const waitMs = outbound.waitMs(clock.monotonicMs())
+  // `written` goes on when the kernel has taken some; who looked at the clock meanwhile would look all the time.
+  const isFull = link.connection.unwrittenBytes >= MOST_UNWRITTEN_BYTES
+  const waitMs = isFull ? undefined : outbound.waitMs(clock.monotonicMs())
   if (waitMs === undefined) state.timers.stop(WAKE)
   else state.timers.start(WAKE, waitMs)
 }

@@ -48,6 +48,8 @@ export interface SessionLink {
   ours: Open | undefined
   theirs: Open | undefined
   agreement: Agreement | undefined
+  /** When the peer's OPEN came. */
+  openMs: number
 }
 
 /** The session that is Established. */

@@ -66,8 +66,10 @@ export function followRouter(state: PeerState, start: (state: PeerState) => void
     state.router = router
     if (state.settings.adminDown) return
     // Another router than the one that we speak with, or the first one: an attempt that rests must not wait.
-    happen(state, { kind: 'stop', subcode: CEASE.otherConfigurationChange, data: new Uint8Array(0), hard: false })
-    start(state)
+    state.contain(() => {
+      happen(state, { kind: 'stop', subcode: CEASE.otherConfigurationChange, data: new Uint8Array(0), hard: false })
+      start(state)
+    })
   })
 }
 

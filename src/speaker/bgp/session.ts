@@ -88,7 +88,7 @@ export function createPeerSession(settings: PeerSettings, outbound: SessionOutbo
     captured: () => state.capture.messages(state.settings.name),
     stop(stop) {
       router.close()
-      happen(state, { kind: 'stop', ...stop })
+      state.contain(() => happen(state, { kind: 'stop', ...stop }))
       state.timers.stopAll()
     },
     abandon() {

@@ -128,4 +128,9 @@ t.test('what becomes of routes; RFC 4724 section 4.2, RFC 8538 sections 3 and 4'
   for (const { reason, ours, peer, fate } of cases) t.equal(routeFate(reason, ours, peer), fate, JSON.stringify({ reason, ours, peer }))
   t.same(ceaseFor({ subcode: 3, data: NONE, hard: true }, notified, plain), { code: 6, subcode: 3, data: NONE })
   t.same(ceaseFor({ subcode: 3, data: NONE, hard: true }, notified, notified), { code: 6, subcode: 9, data: Uint8Array.of(6, 3) })
+  t.same(
+    ceaseFor({ subcode: 3, data: NONE, hard: true }, notified, empty),
+    { code: 6, subcode: 9, data: Uint8Array.of(6, 3) },
+    'who restarts nothing itself keeps our routes too',
+  )
 })

@@ -62,6 +62,8 @@ t.test('every failure has a name, a sentence and a cure', async (t) => {
     [failed('silence'), { ttlDrops: 3 }, { leastTtl: 255 }, 'ttl', /TTL below 255/],
     [failed('mute'), {}, {}, 'timeout', /no OPEN/],
     [failed('mute'), { ttlDrops: 1, wasConnected: true }, { leastTtl: 255 }, 'ttl', /TTL below 255/],
+    [failed('unconfirmed'), {}, { ttl: 1 }, 'ttl', /takes nothing/],
+    [failed('unconfirmed'), {}, { ttl: 255 }, 'timeout', /takes nothing/],
     [failed('uncalled'), {}, { passive: true }, 'timeout', /has not called/],
     [failed('ETIMEDOUT'), { wasConnected: true }, {}, 'lost', /lost/],
     [failed('EADDRNOTAVAIL'), {}, {}, 'local-address', /local address/],
