@@ -19,21 +19,26 @@ const ROUTE = `${ADDRESS}/32`
 /** Of a Service with externalTrafficPolicy Local whose only endpoint is on n2: no other next hop could take over. */
 const LOCAL = '192.0.2.2'
 const LOCAL_ROUTE = `${LOCAL}/32`
+/** The same in the other family, through the same sessions. */
+const IPV6 = '2001:db8::1'
+const IPV6_ROUTE = `${IPV6}/128`
 const EVERY_MS = 5
 
 t.setTimeout(600_000)
 for (const kind of ['frr', 'bird'] as const) await t.test(kind, (t) => withRouter(t, kind))
 
 async function withRouter(t: Test, kind: 'frr' | 'bird'): Promise<void> {
-  const world = await buildBgpWorld({ kind, neighbour: { gracefulRestartSec: 60 } })
+  const world = await buildBgpWorld({ kind, dualStack: true, neighbour: { gracefulRestartSec: 60 } })
   try {
     await Promise.all(NODES_ALL.map((node) => world.start(node)))
     await world.configure({ gracefulRestart: { enabled: true, restartTime: 60 } })
     await world.claim(ADDRESS, { protocol: 'bgp' })
+    await world.claim(IPV6, { protocol: 'bgp' })
     await createLocal(world)
     await world.hasRoute(ROUTE, NODES_ALL)
     await world.hasRoute(LOCAL_ROUTE, ['n2'])
-    const traffic = await startTraffic(world.cluster, [ADDRESS, LOCAL], EVERY_MS)
+    await world.hasRoute(IPV6_ROUTE, NODES_ALL)
+    const traffic = await startTraffic(world.cluster, [ADDRESS, LOCAL, IPV6], EVERY_MS)
     try {
       await spread(t, world, traffic)
       await killed(t, world, traffic)
@@ -67,10 +72,11 @@ async function spread(t: Test, { cluster }: BgpWorld, traffic: Traffic): Promise
   await until('an answer of every node', async () => answered.add(await traffic.fetch(ADDRESS)).size === NODES_ALL.length)
   await traffic.report()
   await delay(500)
-  const [all, local] = await traffic.report()
+  const [all, local, ipv6] = await traffic.report()
   t.same(Object.keys(all?.by ?? {}).sort(), NODES_ALL, 'the client reaches every node')
   t.same(Object.keys(local?.by ?? {}), ['n2'], 'and where the endpoint must be, that node only')
-  nothingLost(t, 'at rest', [all, local])
+  t.same(Object.keys(ipv6?.by ?? {}).sort(), NODES_ALL, 'by IPv6, too')
+  nothingLost(t, 'at rest', [all, local, ipv6])
 }
 
 function nothingLost(t: Test, what: string, reports: readonly (ProbeReport | undefined)[]): void {
@@ -87,8 +93,8 @@ async function killed(t: Test, world: BgpWorld, traffic: Traffic): Promise<void>
   await traffic.report()
   await Promise.all(NODES_ALL.map((node) => world.speaker(node).stop('SIGKILL')))
   await until('the router keeps all routes as stale', async () => {
-    const paths = [...(await world.paths(ROUTE)), ...(await world.paths(LOCAL_ROUTE))]
-    return paths.length === NODES_ALL.length + 1 && paths.every(({ stale }) => stale)
+    const paths = (await Promise.all([ROUTE, LOCAL_ROUTE, IPV6_ROUTE].map(world.paths))).flat()
+    return paths.length === 2 * NODES_ALL.length + 1 && paths.every(({ stale }) => stale)
   })
   await delay(1000)
   await Promise.all(NODES_ALL.map((node) => world.start(node)))
@@ -96,6 +102,7 @@ async function killed(t: Test, world: BgpWorld, traffic: Traffic): Promise<void>
   await until('nothing is stale', async () => (await world.paths(ROUTE)).every(({ stale }) => !stale))
   await world.hasRoute(ROUTE, NODES_ALL)
   await world.hasRoute(LOCAL_ROUTE, ['n2'])
+  await world.hasRoute(IPV6_ROUTE, NODES_ALL)
   nothingLost(t, 'SIGKILL of all speakers, and back', await traffic.report())
 }
 

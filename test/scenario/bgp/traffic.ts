@@ -27,7 +27,12 @@ interface Line {
 export async function startTraffic(cluster: Cluster, addresses: readonly string[], everyMs: number): Promise<Traffic> {
   const { router, far } = cluster
   // By flow and not by address alone, as routers in front of Services are configured.
-  await must('router', [...router.enter, 'sh', '-ec', 'echo 1 > /proc/sys/net/ipv4/fib_multipath_hash_policy'])
+  await must('router', [
+    ...router.enter,
+    'sh',
+    '-ec',
+    'echo 1 | tee /proc/sys/net/ipv4/fib_multipath_hash_policy /proc/sys/net/ipv6/fib_multipath_hash_policy',
+  ])
   const echoes = await startEchoes(cluster, addresses)
   const probes = addresses.map((address) => {
     const argv = [...far.enter, process.execPath, PROBE, address, String(UDP_PORT), String(everyMs)]
@@ -38,7 +43,15 @@ export async function startTraffic(cluster: Cluster, addresses: readonly string[
     report: () => Promise.all(probes.map(nextReport)),
     fetch: async (address) =>
       (
-        await must('client', [...far.enter, 'curl', '--silent', '--show-error', '--max-time', '2', `http://${address}:${HTTP_PORT}/`])
+        await must('client', [
+          ...far.enter,
+          'curl',
+          '--silent',
+          '--show-error',
+          '--max-time',
+          '2',
+          `http://${address.includes(':') ? `[${address}]` : address}:${HTTP_PORT}/`,
+        ])
       ).trim(),
     async close() {
       for (const child of [...echoes, ...probes]) await child.stop('SIGKILL')
