@@ -16,6 +16,8 @@ import { ipOf } from '../../support/objects.ts'
 export interface PaperSession {
   /** Calls, and goes through OPEN and KEEPALIVE; a session that rests from failures has forgotten them by then. */
   establish(): void
+  /** Calls, and says its OPEN alone. */
+  call(): void
   /** Bytes of the peer. */
   receive(bytes: Uint8Array): void
   report(): PeerReport
@@ -23,6 +25,8 @@ export interface PaperSession {
   isOpen(): boolean
   /** What was sent last, header included. */
   lastSent(): Uint8Array | undefined
+  /** The routes shall be told. */
+  wake(): void
   /** The peer closes. */
   hangUp(): void
   /** All is as if it were so much later; what falls due happens once. */
@@ -37,6 +41,8 @@ export interface PaperOptions {
   readonly settings?: Partial<PeerText>
   /** Called before the routes are asked for a message; it may throw. */
   readonly beforeNext?: () => void
+  /** What the kernel has not taken yet; 0 when left out. */
+  readonly unwrittenBytes?: () => number
 }
 
 const REMOTE = '192.0.2.9'
@@ -48,7 +54,14 @@ const families: readonly Capability[] = (['IPv4', 'IPv6'] as const).map((family)
   safi: SAFI_UNICAST,
 }))
 
-export function createPaperSession({ peerAs, localAs, capabilities, settings = {}, beforeNext }: PaperOptions): PaperSession {
+export function createPaperSession({
+  peerAs,
+  localAs,
+  capabilities,
+  settings = {},
+  beforeNext,
+  unwrittenBytes,
+}: PaperOptions): PaperSession {
   const clock = createPaperClock()
   const peer = peerOf({ remote: REMOTE, localAs, expectedAs: peerAs, passive: true, ...settings })
   const table = createLineTable()
@@ -80,19 +93,23 @@ export function createPaperSession({ peerAs, localAs, capabilities, settings = {
   ]
   const open = serializeOpen({ as: peerAs, holdSeconds: 90, routerId: 77, capabilities: said })
   let link: PaperLink | undefined
+  const call = (): void => {
+    clock.advance(FORGOTTEN_MS)
+    session.arrive({
+      remote: ipOf(REMOTE),
+      scope: undefined,
+      take: (events) => {
+        link = createPaperLink(events, unwrittenBytes)
+        return link.connection
+      },
+      refuse: () => undefined,
+    })
+    link?.receive(open)
+  }
   return {
+    call,
     establish() {
-      clock.advance(FORGOTTEN_MS)
-      session.arrive({
-        remote: ipOf(REMOTE),
-        scope: undefined,
-        take: (events) => {
-          link = createPaperLink(events)
-          return link.connection
-        },
-        refuse: () => undefined,
-      })
-      link?.receive(open)
+      call()
       link?.receive(serializeKeepalive())
       clock.advance(0)
     },
@@ -100,6 +117,7 @@ export function createPaperSession({ peerAs, localAs, capabilities, settings = {
     report: () => session.report(undefined),
     isOpen: () => link?.isOpen() ?? false,
     lastSent: () => link?.lastSent(),
+    wake: () => session.wake(),
     hangUp: () => link?.hangUp(),
     later: (ms) => clock.advance(ms),
   }
@@ -113,8 +131,8 @@ interface PaperLink {
   hangUp(): void
 }
 
-/** A connection whose kernel takes everything at once. */
-function createPaperLink(events: ConnectionEvents): PaperLink {
+/** A connection whose kernel takes everything at once, unless `unwrittenBytes` says otherwise. */
+function createPaperLink(events: ConnectionEvents, unwrittenBytes = (): number => 0): PaperLink {
   let isOpen = true
   let lastSent: Uint8Array | undefined
   const end = (): void => {
@@ -123,7 +141,9 @@ function createPaperLink(events: ConnectionEvents): PaperLink {
   const nothing = (): void => undefined
   const connection: Connection = {
     local: ipOf('192.0.2.1'),
-    unwrittenBytes: 0,
+    get unwrittenBytes() {
+      return unwrittenBytes()
+    },
     write(bytes) {
       lastSent = bytes
     },
