@@ -141,6 +141,16 @@ t.test('causes: refused, another AS, a password, silence', { skip: SKIP }, async
   t.ok(['lost', 'notification-received', 'refused'].includes((await until('a cause', async () => (await node.peer()).lastError)).code))
 })
 
+t.test('a router that demands TTL security: named, and served once it has it', { skip: SKIP }, async (t) => {
+  const { node, us, router } = await createWorld(t, { ttlSecurity: true })
+  await node.configure({ peers: [{ ...us, ttl: 1 }] })
+  t.match((await node.cause('ttl', 10_000)).lastError?.cure, /TTL/)
+  await node.configure({ peers: [{ ...us, ttl: 255, leastTtl: 255 }] })
+  // What we said on the old connections had the old TTL: BIRD waits on them for its 4 minutes.
+  await router.restart()
+  await node.established(undefined, 60_000)
+})
+
 t.test('a corrected setting is tried at once, however often it failed', { skip: SKIP }, async (t) => {
   const { node, us } = await createWorld(t)
   await node.configure({ peers: [{ ...us, expectedAs: 65_123 }] })
