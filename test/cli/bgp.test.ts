@@ -193,6 +193,10 @@ t.test('why: nodes that are silent, addresses that nobody holds, and those of la
   t.match(told, /^n1 +<none> +no +no node has a ready endpoint$/m)
   t.match(told, /^n2 +<none> +no +it would announce it, and no BgpPeer is served here$/m)
   t.match(told, /-> spec\.nodeSelector of the BgpPeers/)
+  const bare = [speakerPod('n1'), speakerPod('n2'), bgpClaim('10.99.0.1', 'web', [])]
+  const { out } = await run('why 10.99.0.1', { objects: bare, pages: { ...pages, ...silent } })
+  t.match(out, /-> There is no BgpConf default, .* Create one with spec\.as.*\n-> There is no BgpPeer/)
+  t.notMatch(out, /nodeSelector/)
   const empty = (asked: string) => whyPages(asked, { n1: { verdicts: [] }, n2: { verdicts: [] } })
   t.equal((await run('why 10.99.0.9', { pages: { ...pages, ...empty('10.99.0.9') } })).out, 'Nobody holds it, so no node announces it.\n')
   const layer2 = [...world, claim('10.0.0.2', 'web', { owner: 'n1' })]

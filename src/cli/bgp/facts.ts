@@ -68,3 +68,23 @@ export function unselected({ peers }: BgpObjects, speakers: Speakers, nodes: rea
   )
   return peers.value.map(({ metadata }) => metadata.name).filter((name) => !known.has(name))
 }
+
+/** A sentence about some nodes, with what to do. */
+export interface Remark {
+  readonly says: string
+  readonly cure: string
+}
+
+/** What is missing before any session. */
+export function missing({ conf, peers }: BgpObjects): readonly Remark[] {
+  const noConf = conf.ok && conf.value === undefined
+  const noPeer = peers.ok && peers.value.length === 0
+  return [
+    ...(noConf
+      ? [{ says: 'There is no BgpConf default, so no node speaks BGP.', cure: 'create one with spec.as, as docs/bgp.md shows' }]
+      : []),
+    ...(noPeer
+      ? [{ says: 'There is no BgpPeer, so no router is told anything.', cure: 'create one for each router, as docs/bgp.md shows' }]
+      : []),
+  ]
+}

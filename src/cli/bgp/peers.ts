@@ -10,8 +10,10 @@ import { bfdTroubles } from './bfd-trouble.ts'
 import {
   type BgpObjects,
   byPeerAndNode,
+  missing,
   type NodeBgp,
   nodesWithBgp,
+  type Remark,
   readBgpObjects,
   type Session,
   sessionsOf,
@@ -38,12 +40,6 @@ const COLUMNS: readonly Column[] = [
   { title: 'CAPABILITIES', wide: true },
 ]
 
-/** A sentence about some nodes, with what to do. */
-interface Remark {
-  readonly says: string
-  readonly cure: string
-}
-
 export async function runPeers({ values, cluster, nowMs }: VerbInput, only: string | undefined): Promise<Outcome> {
   const [objects, speakers] = await Promise.all([readBgpObjects(cluster), readSpeakers(cluster, values['openelb-namespace'])])
   const failed = unread(objects)
@@ -57,7 +53,7 @@ export async function runPeers({ values, cluster, nowMs }: VerbInput, only: stri
   }
   const sessions = [...sessionsOf(nodes), ...written].toSorted(byPeerAndNode)
   const remarks = [
-    ...settingRemarks(objects),
+    ...missing(objects),
     ...sessionRemarks(sessions),
     ...bfdTroubles(sessions),
     ...troubleRemarks(nodes),
@@ -105,20 +101,6 @@ function cellsOf({ node, peer }: Session, nowMs: number): readonly Cell[] {
     String(flaps),
     bfd === undefined ? '' : toned(bfd.state, bfd.state === 'Up' ? 'good' : 'warn'),
     negotiated.join(', '),
-  ]
-}
-
-/** What is missing before any session. */
-function settingRemarks({ conf, peers }: BgpObjects): readonly Remark[] {
-  const noConf = conf.ok && conf.value === undefined
-  const noPeer = peers.ok && peers.value.length === 0
-  return [
-    ...(noConf
-      ? [{ says: 'There is no BgpConf default, so no node speaks BGP.', cure: 'create one with spec.as, as docs/bgp.md shows' }]
-      : []),
-    ...(noPeer
-      ? [{ says: 'There is no BgpPeer, so no router is told anything.', cure: 'create one for each router, as docs/bgp.md shows' }]
-      : []),
   ]
 }
 

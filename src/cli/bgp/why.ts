@@ -14,6 +14,7 @@ import { explainTrouble } from '../trouble.ts'
 import type { VerbInput } from '../verb.ts'
 import { askAll, type NodePage } from './ask.ts'
 import { CURES } from './cures.ts'
+import { missing, type Remark, readBgpObjects } from './facts.ts'
 import { hopText } from './routes.ts'
 
 /** What was asked for: one address, or a prefix. Texts are canonical. */
@@ -25,7 +26,11 @@ export async function runWhy(input: VerbInput, text: string): Promise<Outcome> {
   const asked = readAsked(text)
   if (!asked.ok) return misuse(asked.error)
   const { cluster, values } = input
-  const [claims, speakers] = await Promise.all([attempt(claimsOf(input, asked.value)), readSpeakers(cluster, values['openelb-namespace'])])
+  const [claims, speakers, objects] = await Promise.all([
+    attempt(claimsOf(input, asked.value)),
+    readSpeakers(cluster, values['openelb-namespace']),
+    readBgpObjects(cluster),
+  ])
   if (!claims.ok) return trouble(explainTrouble(claims.error))
   if (speakers.trouble !== undefined) return trouble(`the speakers cannot be found: ${explainTrouble(speakers.trouble)}`)
   const pages = await askWhy(input, speakers, asked.value.text)
@@ -33,7 +38,7 @@ export async function runWhy(input: VerbInput, text: string): Promise<Outcome> {
   const blocks: readonly Block[] = [
     { kind: 'lines', lines: [...claims.value.map(claimText), ...routeTexts(pages)].map((says) => [says]) },
     { kind: 'table', table: { columns: COLUMNS, rows: lines.map(cellsOf) }, ifEmpty: nobody(claims.value) },
-    { kind: 'lines', lines: curesOf(lines).map((cure) => [toned(`-> ${cure}`, 'dim')]) },
+    { kind: 'lines', lines: curesOf(lines, missing(objects)).map((cure) => [toned(`-> ${cure}`, 'dim')]) },
   ]
   const value = {
     asked: asked.value.text,
@@ -118,9 +123,17 @@ function routeTexts(pages: readonly NodePage<WhyPage>[]): readonly string[] {
   return [...new Set(texts)]
 }
 
-const curesOf = (answers: readonly Answer[]): readonly string[] => [
-  ...new Set(answers.flatMap(({ told, reason }) => (told ? [] : (CURES[reason] ?? [])))),
+/** What is missing for all routers is the cause wherever a node has no peer. */
+const curesOf = (answers: readonly Answer[], lacks: readonly Remark[]): readonly string[] => [
+  ...new Set(
+    answers.flatMap(({ told, reason }) => {
+      if (told) return []
+      return reason === 'no-peer' && lacks.length > 0 ? lacks.map(({ says, cure }) => `${says} ${sentence(cure)}`) : (CURES[reason] ?? [])
+    }),
+  ),
 ]
+
+const sentence = (text: string): string => `${text.charAt(0).toUpperCase()}${text.slice(1)}.`
 
 function nobody(claims: readonly AddressClaimObject[]): string {
   if (claims.length === 0) return 'Nobody holds it, so no node announces it.'

@@ -52,6 +52,11 @@ export interface BgpPartOptions {
   readonly random: () => number
 }
 
+interface Silence {
+  readonly reason: string
+  readonly sinceMs: number
+}
+
 interface Part extends BgpPartOptions {
   readonly bgp: BgpWatch
   readonly routes: BgpRoutes
@@ -60,8 +65,10 @@ interface Part extends BgpPartOptions {
   readonly events: ReturnType<typeof createClaimEvents>
   readonly departures: ReturnType<typeof createDepartures>
   readonly means: () => BgpMeans
-  /** By claim, since when nobody announces it. */
-  readonly silentSinceMs: Map<string, number>
+  /** By claim, since when nobody announces it for one reason. */
+  readonly silences: Map<string, Silence>
+  /** The means that all claims were last looked at for, as text. */
+  judgedBy: string
   /** By Service, what was said of its annotations. */
   readonly complained: Map<string, string>
 }
@@ -100,7 +107,8 @@ function createPart(options: BgpPartOptions): Part {
     events: createClaimEvents({ self, recorder, eipUid: cluster.eipUid }),
     departures: createDepartures(),
     means: createMeans(bgp, () => cluster.facts().nodes),
-    silentSinceMs: new Map(),
+    silences: new Map(),
+    judgedBy: '',
     complained: new Map(),
     routes: routesOf(options, bgp, () => part),
     claims: createRouteClaims({
@@ -145,9 +153,19 @@ function looked(part: Part): void {
   // Nothing else of their claims changes when nodes go, and whoever spoke for the claims may be among them.
   const isNews = departures.follow(reporters(facts), facts.nodeNames, clock.monotonicMs())
   if (isNews) for (const claim of cluster.claims.values()) if (announcersOf(claim).size > 0) claims.add(claim.metadata.name)
+  followMeans(part)
   complain(part)
   // Without settings there is nothing to say yet: what an earlier process wrote holds until then.
   if (!routes.configured() || routes.resolution() !== undefined) statuses.wake()
+}
+
+/** A BgpConf or a BgpPeer that comes or goes changes no route of a claim that nobody announces, and yet what is to be said of it. */
+function followMeans(part: Part): void {
+  const { configured, peers, selectedNodes } = part.means()
+  const now = `${configured} ${selectedNodes} ${[...peers].sort().join(' ')}`
+  if (now === part.judgedBy) return
+  part.judgedBy = now
+  for (const claim of part.cluster.claims.values()) if (claim.spec.protocol === 'bgp') part.claims.add(claim.metadata.name)
 }
 
 /** Once for each text of a Service, by one speaker for all. */
@@ -175,7 +193,7 @@ const NOT_YET: ClaimWish = { announced: 'soon', lost: true, gone: [], report: un
 
 function wishOf(part: Part, claim: AddressClaimObject): ClaimWish {
   if (!part.routes.ready()) return NOT_YET
-  const { self, routes, clock, departures, silentSinceMs } = part
+  const { self, routes, clock, departures, silences } = part
   const { name } = claim.metadata
   const line = routes.plan().lineOf.get(name)
   const verdicts = line === undefined ? [] : (routes.engine()?.why(line.text) ?? [])
@@ -187,23 +205,24 @@ function wishOf(part: Part, claim: AddressClaimObject): ClaimWish {
   const cluster = part.facts()
   const stale = [...announcersOf(claim)].filter((node) => node !== self && departures.isGone(node, clock.monotonicMs()))
   const noNextHop = routes.plan().silent.get(name) === 'no-next-hop' ? routes.obstacles(claim) : undefined
-  const report = announcedReport(claim, part.means(), noNextHop)
+  const report = announcedReport(claim, part.means(), { noNextHop, toPeers: line?.peers })
   const isNews = report !== undefined && !says(claim, report)
   if (!isNews && stale.length === 0) {
-    if (report?.status !== 'False') silentSinceMs.delete(name)
+    if (report?.status !== 'False') silences.delete(name)
     return { announced, lost, gone: [], report: undefined, againMs: undefined }
   }
   const isOurs = isReporter(self, claim.spec.address, cluster)
-  const waitMs = report?.status === 'False' ? silentFor(part, name) : 0
+  const waitMs = report?.status === 'False' ? silentFor(part, name, report.reason) : 0
   const againMs = isNews && waitMs > 0 ? waitMs + SETTLE_MS : undefined
   return { announced, lost, gone: isOurs ? stale : [], report: isNews && isOurs && waitMs <= 0 ? report : undefined, againMs }
 }
 
-/** How much longer the claim has to be silent before it is said, in milliseconds. */
-function silentFor({ silentSinceMs, clock }: Part, name: string): number {
-  const since = silentSinceMs.get(name) ?? clock.monotonicMs()
-  silentSinceMs.set(name, since)
-  return since + SILENT_FOR_MS - clock.monotonicMs()
+/** How much longer the claim has to be silent for that reason before it is said, in milliseconds. */
+function silentFor({ silences, clock }: Part, name: string, reason: string): number {
+  const known = silences.get(name)
+  const silence = known?.reason === reason ? known : { reason, sinceMs: clock.monotonicMs() }
+  silences.set(name, silence)
+  return silence.sinceMs + SILENT_FOR_MS - clock.monotonicMs()
 }
 
 const says = ({ status }: AddressClaimObject, report: Report): boolean =>
@@ -230,10 +249,10 @@ function tellEvents({ routes, events }: Part, claim: AddressClaimObject, report:
 }
 
 function removed(part: Part, claim: AddressClaimObject): void {
-  const { self, claims, events, silentSinceMs } = part
+  const { self, claims, events, silences } = part
   const { name } = claim.metadata
   claims.forget(name)
-  silentSinceMs.delete(name)
+  silences.delete(name)
   if (announcersOf(claim).size > 0 && isReporter(self, claim.spec.address, part.facts())) events.withdrawn(claim)
   part.routes.wake()
 }

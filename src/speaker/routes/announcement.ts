@@ -8,8 +8,8 @@ import { explainNoNextHop, type NoNextHop } from './next-hops.ts'
 export interface BgpMeans {
   /** There is a BgpConf `default`. */
   readonly configured: boolean
-  /** How many BgpPeers there are, and how many nodes one of them selects. */
-  readonly peers: number
+  /** The names of the BgpPeers, and how many nodes one of them selects. */
+  readonly peers: ReadonlySet<string>
   readonly selectedNodes: number
 }
 
@@ -68,25 +68,33 @@ const silent = (reason: string, message: string): Report => ({ type: 'Announced'
 /** Why BGP as a whole says nothing, in the order in which an administrator builds it up; undefined: nothing is against it. */
 export function meansReport({ configured, peers, selectedNodes }: BgpMeans): Report | undefined {
   if (!configured) return silent('NoBgpConf', 'there is no BgpConf named default: create one that sets spec.as')
-  if (peers === 0) return silent('NoBgpPeer', 'there is no BgpPeer: create one for the router')
+  if (peers.size === 0) return silent('NoBgpPeer', 'there is no BgpPeer: create one for the router')
   if (selectedNodes === 0)
     return silent('NoBgpPeer', 'spec.nodeSelector of no BgpPeer selects a node, so no node has a session: correct it, or label the nodes')
   return undefined
 }
 
-/**
- * What the claim should say of itself. `noNextHop`: the sentence of noNextHopText while no node may take its traffic. Undefined: nothing, as
- * long as another protocol has the address.
- */
-export function announcedReport(claim: AddressClaimObject, means: BgpMeans, noNextHop: string | undefined): Report | undefined {
+/** What is known of the route of one claim. */
+export interface ClaimMeans {
+  /** The sentence of noNextHopText while no node may take its traffic. */
+  readonly noNextHop?: string | undefined
+  /** The names of the BgpPeers that alone may be told; undefined: all. */
+  readonly toPeers?: readonly string[] | undefined
+}
+
+/** What the claim should say of itself. Undefined: nothing, as long as another protocol has the address. */
+export function announcedReport(claim: AddressClaimObject, means: BgpMeans, { noNextHop, toPeers }: ClaimMeans): Report | undefined {
   if (claim.spec.protocol !== 'bgp') return undefined
   if (announcersOf(claim).size > 0) return ANNOUNCED
   // Its owner by layer 2 answers until a session announces the address.
   if (claim.status?.owner !== undefined) return undefined
   return (
     meansReport(means) ??
-    (noNextHop !== undefined
-      ? silent('NoNextHop', noNextHop)
-      : silent('NoSession', 'no session that may tell the address is up on any node; `kubectl openelb bgp peers` says why'))
+    (noNextHop !== undefined ? silent('NoNextHop', noNextHop) : undefined) ??
+    (toPeers?.some((name) => means.peers.has(name)) === false ? silent('NoBgpPeer', unknownPeersText(toPeers)) : undefined) ??
+    silent('NoSession', 'no session that may tell the address is up on any node; `kubectl openelb bgp peers` says why')
   )
 }
+
+const unknownPeersText = (names: readonly string[]): string =>
+  `spec.bgp.peers of the Eip, or the annotation openelb.io/bgp-peers of the Service, names no BgpPeer that there is: ${names.slice(0, NODES_NAMED).join(', ')}`

@@ -77,7 +77,7 @@ function meansOf(watch: Pick<BgpWatch, 'conf' | 'peers'>, nodes: ReadonlyMap<str
     )
   return {
     configured: watch.conf() !== undefined,
-    peers: peers.length,
+    peers: new Set(peers.map(({ metadata }) => metadata.name)),
     selectedNodes: peers.length === 0 ? 0 : [...nodes.values()].filter(isSelected).length,
   }
 }

@@ -6,7 +6,8 @@ import { createMeans, rackOf } from '../../../src/speaker/routes/resolver.ts'
 import { silenceText } from '../../../src/speaker/routes/silence-text.ts'
 import { bgpClaim, routeFacts, routeNode, routeNodes } from './support.ts'
 
-const MEANS = { configured: true, peers: 1, selectedNodes: 3 }
+const MEANS = { configured: true, peers: new Set(['tor']), selectedNodes: 3 }
+const NONE: ReadonlySet<string> = new Set()
 const announcers = [
   { node: 'n1', protocol: 'bgp', since: '' },
   { node: 'n2', protocol: 'layer2', since: '' },
@@ -16,17 +17,19 @@ const owner = { node: 'n1', interface: 'eth0', epoch: 1, since: '' }
 t.test('what a claim says of itself, first of all what an administrator has to do first', async (t) => {
   const claim = bgpClaim('192.0.2.1')
   const reason = (...args: Parameters<typeof announcedReport>) => announcedReport(...args)?.reason
-  t.equal(reason(claim, { configured: false, peers: 0, selectedNodes: 0 }, 'x'), 'NoBgpConf')
-  t.equal(reason(claim, { ...MEANS, peers: 0, selectedNodes: 0 }, 'x'), 'NoBgpPeer')
-  t.equal(reason(claim, { ...MEANS, selectedNodes: 0 }, 'x'), 'NoBgpPeer')
-  t.match(announcedReport(claim, MEANS, 'no node'), { status: 'False', reason: 'NoNextHop', message: 'no node' })
-  t.equal(reason(claim, MEANS, undefined), 'NoSession')
-  t.match(announcedReport({ ...claim, status: { announcers } }, MEANS, undefined), { status: 'True', reason: 'Announced' })
+  t.equal(reason(claim, { configured: false, peers: NONE, selectedNodes: 0 }, { noNextHop: 'x' }), 'NoBgpConf')
+  t.equal(reason(claim, { ...MEANS, peers: NONE, selectedNodes: 0 }, { noNextHop: 'x' }), 'NoBgpPeer')
+  t.equal(reason(claim, { ...MEANS, selectedNodes: 0 }, { noNextHop: 'x' }), 'NoBgpPeer')
+  t.match(announcedReport(claim, MEANS, { noNextHop: 'no node' }), { status: 'False', reason: 'NoNextHop', message: 'no node' })
+  t.equal(reason(claim, MEANS, {}), 'NoSession')
+  t.equal(reason(claim, MEANS, { toPeers: ['other', 'tor'] }), 'NoSession')
+  t.match(announcedReport(claim, MEANS, { toPeers: ['other'] }), { reason: 'NoBgpPeer', message: /names no BgpPeer that there is: other$/ })
+  t.match(announcedReport({ ...claim, status: { announcers } }, MEANS, {}), { status: 'True', reason: 'Announced' })
 })
 
 t.test('another protocol, or an owner that still answers, has the word', async (t) => {
-  t.equal(announcedReport(bgpClaim('192.0.2.1', { protocol: 'layer2' }), MEANS, undefined), undefined)
-  t.equal(announcedReport({ ...bgpClaim('192.0.2.1'), status: { owner } }, MEANS, undefined), undefined)
+  t.equal(announcedReport(bgpClaim('192.0.2.1', { protocol: 'layer2' }), MEANS, {}), undefined)
+  t.equal(announcedReport({ ...bgpClaim('192.0.2.1'), status: { owner } }, MEANS, {}), undefined)
 })
 
 t.test('an entry of a node, and whose it is', async (t) => {
@@ -90,7 +93,7 @@ t.test('which nodes the BgpPeers select is counted anew only when something chan
   let peers = [{ ...object, spec: { nodeSelector: { matchLabels: { edge: 'yes' } } } }]
   const means = createMeans({ conf: () => undefined, peers: () => peers }, () => nodes)
   const first = means()
-  t.same(first, { configured: false, peers: 1, selectedNodes: 1 })
+  t.same(first, { configured: false, peers: new Set([object.metadata.name]), selectedNodes: 1 })
   t.equal(means(), first)
   peers = [{ ...object, spec: { nodeSelector: { matchLabels: { edge: 'no' } } } }]
   t.equal(means().selectedNodes, 0)
