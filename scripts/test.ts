@@ -27,6 +27,11 @@ const LONG = ['cluster', 'allocator', 'bgp-nodes', 'takeover', 'certificates', '
  */
 const isAlone = (name: string): boolean => /^(bench|bgp-(matrix|traffic)|cli-speakers|failover|junk|layer2|membership)/.test(name)
 
+let preparation: Promise<void> | undefined
+
+/** Once. A failure is told where scenarios begin. */
+const prepareHost = (): Promise<void> => (preparation ??= ensureScenarioHost(say))
+
 process.exit(await main(process.argv.slice(2)))
 
 async function main(argv: string[]): Promise<number> {
@@ -51,6 +56,8 @@ async function runParts(part: string, names: readonly string[]): Promise<Tally> 
   let tally = NOTHING
   const wants = (name: string) => part === 'all' || part === name
   await ensureTap(say)
+  // Some unit tests speak with real routers in namespaces of their own: where everything runs they are installed first.
+  if (part === 'all' && scenarioRefusal() === undefined) await prepareHost().catch(() => undefined)
   if (wants('check')) tally = addTally(tally, await titled('static checks', () => checks()))
   if (wants('unit'))
     tally = addTally(tally, await titled('unit tests', () => runUnits(names.length > 0 ? names : findTests().units, console.log)))
@@ -75,7 +82,7 @@ async function scenarios(names: readonly string[]): Promise<Tally> {
   const refusal = scenarioRefusal()
   if (refusal !== undefined) return leaveOut(chosen, refusal)
   try {
-    await ensureScenarioHost(say)
+    await prepareHost()
   } catch (error) {
     return fail(`this host cannot be prepared: ${error instanceof Error ? error.message : error}`)
   }
