@@ -2,8 +2,12 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
 import type { AddressClaimObject } from '../../src/api/address-claim.ts'
+import type { BgpConfObject } from '../../src/api/bgp-conf.ts'
+import type { BgpPeerObject } from '../../src/api/bgp-peer.ts'
+import { createInformer } from '../../src/kube/informer.ts'
 import { createObject, deleteObject, patchObject } from '../../src/kube/objects.ts'
 import { ADDRESS_CLAIMS, BGP_CONFS, BGP_PEERS, CONFIG_MAPS, EIPS, ENDPOINT_SLICES, NODES, SERVICES } from '../../src/kube/resources.ts'
+import { silentLogger } from '../../src/runtime/logger.ts'
 import { buildBgpWorld, PEER } from '../speaker/support/bgp-world.ts'
 import { OWN, serviceName, serviceObject } from '../speaker/support/layer2-world.ts'
 import { until } from '../support/until.ts'
@@ -247,8 +251,33 @@ await t.test('D21: without its BgpPeer, or without BgpConf, every node ends its 
   await deleteObject(api, BGP_CONFS, { name: 'default' })
   await world.hasRoute(ROUTE, [])
   await says(ADDRESS, 'False', 'NoBgpConf')
+  await deleteObject(api, BGP_PEERS, { name: PEER })
+  await createObject(api, BGP_CONFS, { metadata: { name: 'default' }, spec: { as: 65001 } })
+  await says(ADDRESS, 'False', 'NoBgpPeer')
   await world.configure()
   await world.hasRoute(ROUTE, NODES_ALL)
+})
+
+await t.test('a speaker that is started anew leaves what it wrote until it knows better', async (t) => {
+  await until('all write', async () => Object.keys((await world.peer()).status?.nodesPeerStatus ?? {}).length === 3)
+  await world.until('all announce', ADDRESS, (claim) => announcers(claim).length === 3)
+  const missed: string[] = []
+  const look = (what: string, nodes: readonly string[]) => nodes.includes('n2') || missed.push(what)
+  const peers = createInformer<BgpPeerObject>({ client: api, resource: BGP_PEERS, logger: silentLogger })
+  const confs = createInformer<BgpConfObject>({ client: api, resource: BGP_CONFS, logger: silentLogger })
+  const claims = createInformer<AddressClaimObject>({ client: api, resource: ADDRESS_CLAIMS, logger: silentLogger })
+  peers.subscribe(({ after }) => void look('the BgpPeer', Object.keys(after?.status?.nodesPeerStatus ?? {})))
+  confs.subscribe(({ after }) => void look('BgpConf', Object.keys(after?.status?.nodesConfStatus ?? {})))
+  claims.subscribe(({ after }) => after?.spec.address === ADDRESS && look('the claim', announcers(after)))
+  const all = [peers, confs, claims]
+  for (const informer of all) informer.start()
+  await Promise.all(all.map((informer) => informer.whenSynced()))
+  await world.speaker('n2').stop('SIGKILL')
+  await world.start('n2')
+  await world.established(NODES_ALL)
+  await world.hasRoute(ROUTE, NODES_ALL)
+  await Promise.all(all.map((informer) => informer.close()))
+  t.same(missed, [])
 })
 
 await t.test('a node that leaves the cluster: nobody sends there, and what it wrote is taken away by others', async (t) => {
