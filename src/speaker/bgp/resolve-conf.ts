@@ -20,10 +20,20 @@ export function resolveAs({ as, asPerRack = {} }: BgpConfSpec, { labels }: BgpNo
   const value = hasRack ? asPerRack[rack] : as
   const field = hasRack ? `spec.asPerRack.${rack}` : 'spec.as'
   if (value === undefined || value === 0) {
+    if (!hasRack && Object.keys(asPerRack).length > 0) return noRack(rack, list)
     return list.add('no-as', `${field} is missing, so this node speaks no BGP`, 'write the AS number of the nodes')
   }
   if (!isAs(value)) return list.add('no-as', `${field} is ${value}, which is no AS number`, `use 1 to ${MAX_AS}, except ${AS_TRANS}`)
   return value
+}
+
+function noRack(rack: string, list: ProblemList): undefined {
+  const why = rack === '' ? `the node has no label ${RACK}` : `spec.asPerRack has no rack ${shown(rack)}, which is that of the node`
+  list.add(
+    'no-as',
+    `${why}, and spec.as is missing, so this node speaks no BGP`,
+    `label the node with its rack (${RACK}), or write spec.as for all nodes without one`,
+  )
 }
 
 /** FNV-1a, 32 bits: a number from a name that is the same after every restart. */
