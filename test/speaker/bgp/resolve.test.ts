@@ -35,13 +35,6 @@ t.test('without BgpConf, an AS, or the right to it, a node speaks no BGP', async
   }
 })
 
-t.test('with an AS per rack alone, a node without one is told what it lacks', async (t) => {
-  const [bare] = resolveBgp(ofConf({ as: undefined, asPerRack: { r2: 65_012 } })).problems
-  t.match(bare, { code: 'no-as', message: /no label openelb\.kubesphere\.io\/rack/, cure: /label the node/ })
-  const [other] = resolveBgp(ofConf({ as: undefined, asPerRack: { r2: 65_012 } }, { labels: RACK })).problems
-  t.match(other, { code: 'no-as', message: /no rack "r1"/, cure: /label the node/ })
-})
-
 t.test('AS, router id and listener of a node', async (t) => {
   const peer = (facts: BgpFacts) => settingsOf(facts)?.peers[0]
   const table: readonly [BgpFacts, readonly [as: number, routerId: string], readonly string[]][] = [
