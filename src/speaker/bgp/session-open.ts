@@ -1,4 +1,4 @@
-import type { AfiSafi, Capability } from '../../wire/bgp/capabilities.ts'
+import { type AfiSafi, type Capability, writeCapability } from '../../wire/bgp/capabilities.ts'
 import { AFI, OPEN_ERROR, ROLE, SAFI_UNICAST } from '../../wire/bgp/iana.ts'
 import type { Open } from '../../wire/bgp/open.ts'
 import type { GracefulRestartCapability, MessageError, PeerOpen } from './fsm-events.ts'
@@ -64,7 +64,7 @@ export function peerOpenOf({ as, routerId, holdSeconds, capabilities }: Open): P
 }
 
 /** What the machine has to know of a Graceful Restart capability, ours or the peer's. */
-export function restartOf(capabilities: readonly Capability[]): GracefulRestartCapability | undefined {
+function restartOf(capabilities: readonly Capability[]): GracefulRestartCapability | undefined {
   const said = capabilities.findLast((capability) => capability.kind === 'graceful-restart')
   return said && { families: said.families.length, notification: said.notification }
 }
@@ -85,9 +85,19 @@ export function refusalOf(peer: PeerSettings, ours: Open, theirs: Open): OpenRef
   const role = roleProblem(peer.role, theirs.capabilities)
   if (role !== undefined) return { subcode: OPEN_ERROR.roleMismatch, data: NOTHING, cause: role }
   if (!haveFamilyInCommon(ours, theirs))
-    return { subcode: OPEN_ERROR.unsupportedCapability, data: NOTHING, cause: 'no address family in common' }
+    return { subcode: OPEN_ERROR.unsupportedCapability, data: missingFamilies(ours), cause: 'no address family in common' }
   return undefined
 }
+
+/** The capabilities that the session lacks, as an OPEN has them. RFC 5492 section 5. */
+const missingFamilies = ({ capabilities }: Open): Uint8Array =>
+  Uint8Array.from(
+    capabilities.flatMap((one) => {
+      if (one.kind !== 'multiprotocol') return []
+      const { code, value } = writeCapability(one)
+      return [code, value.length, ...value]
+    }),
+  )
 
 const haveFamilyInCommon = (ours: Open, theirs: Open): boolean => {
   const said = familiesOf(theirs)

@@ -79,6 +79,9 @@ t.test('what is refused', async (t) => {
   t.equal(refusal({ families: ['IPv6'] }), 7, 'no family in common')
   t.equal(refusal({ families: ['IPv6'] }, { capabilities: [] }), 7, 'who says nothing speaks IPv4')
   t.equal(refusal({ families: ['IPv4'] }, { capabilities: [] }), undefined)
+  const six = settings({ families: ['IPv6'] })
+  const said = refusalOf(six, openOf(six, FRESH), THEIRS)
+  t.same([...(said?.data ?? [])], [1, 4, 0, 2, 0, 1], 'RFC 5492 section 5: the capabilities that are missing, as in an OPEN')
 })
 
 t.test('RFC 9234 section 4.2: roles', async (t) => {
