@@ -1,9 +1,8 @@
 /** BFD on behalf of BGP: our engine with FRR and with BIRD, which run BFD for their side of the session. */
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
-import { must } from '../../../lab/command.ts'
 import type { Router } from '../../../lab/peers/router.ts'
 import { PLAIN_NEIGHBOUR, type RouterSpec } from '../../../lab/peers/spec.ts'
 import { startRouter } from '../../../lab/peers/start.ts'
@@ -85,25 +84,12 @@ t.test('with BIRD', { skip: lacking('bird'), timeout: 240_000 }, async (t) => {
     await router.stop()
     await wire.close()
   })
-  await makeGraceful(folder)
   await allUp(engine, router)
   await t.test('a restart: the routes stay, though BFD ends too', (t) => restart(t, engine, router))
 })
 
-/** Otherwise any end of BFD, AdminDown too, makes BIRD give up routes that it keeps for a restart. */
-async function makeGraceful(folder: string): Promise<void> {
-  const config = `${folder}/bird.conf`
-  const text = readFileSync(config, 'utf8')
-  if (!text.includes('bfd on;')) throw new Error(text)
-  writeFileSync(config, text.replace('bfd on;', 'bfd graceful;'))
-  const answer = await must('birdc', ['birdc', '-s', `${folder}/bird.ctl`, 'configure'])
-  if (!/Reconfigur(ed|ation in progress)/.test(answer)) throw new Error(answer)
-}
-
 /** Its bfdd is stopped, so that FRR itself sees nothing: what ends BGP is our word. */
 async function silence(t: Test, engine: Engine, router: Router, folder: string): Promise<void> {
-  // Of a connection that is younger, FRR sometimes sees the end and not the word before it.
-  await sleep(2500)
   const bfdd = Number(readFileSync(`${folder}/bfdd.pid`, 'utf8'))
   process.kill(bfdd, 'SIGSTOP')
   try {
