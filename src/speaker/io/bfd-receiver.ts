@@ -3,9 +3,10 @@ import { BFD_LENGTH, BFD_PORT } from '../../wire/bfd.ts'
 import type { BfdArrival } from '../bfd/demux.ts'
 import { addressText } from '../bfd/plan.ts'
 import type { BfdSpec } from '../bfd/settings.ts'
-import { attachUdpFilter, bindUdp, type Instruction, openUdp, setOption } from './bfd-udp.ts'
+import { bindUdp, openUdp, setOption } from './bfd-udp.ts'
 import { createDatagramBatch, type DatagramBatch } from './datagram-batch.ts'
 import { type Libc, SystemCallError } from './libc.ts'
+import { attachFilter, type Instruction } from './packet-filter.ts'
 import { setDevice } from './tcp-sockopt.ts'
 
 /** The sockets that BFD packets come in by, one for each port, family and interface that a session names. */
@@ -160,7 +161,7 @@ function open({ libc, receivers }: State, receiver: Receiver): void {
       setOption(libc, fd, 'IP_PKTINFO', level, family === 'IPv4' ? IP_PKTINFO : IPV6_RECVPKTINFO, 1)
       setOption(libc, fd, 'IP_RECVTTL', level, family === 'IPv4' ? IP_RECVTTL : IPV6_RECVHOPLIMIT, 1)
       setOption(libc, fd, 'SO_RCVBUF', SOL_SOCKET, SO_RCVBUF, RECEIVE_BUFFER_BYTES)
-      attachUdpFilter(libc, fd, filterOf(family, hops))
+      attachFilter(libc, fd, filterOf(family, hops))
       if (device !== undefined) setDevice(libc, fd, device)
       sharing(libc, [fd, ...siblings.flatMap((sibling) => sibling.fd ?? [])], () =>
         bindUdp(libc, fd, { ip: { family, value: 0n }, port: portOf(receiver.kind), scope: undefined }),

@@ -2,8 +2,9 @@ import type { Ip } from '../../addr/ip.ts'
 import { BFD_PORT } from '../../wire/bfd.ts'
 import type { BfdSender } from '../bfd/session-set.ts'
 import type { BfdSpec } from '../bfd/settings.ts'
-import { attachUdpFilter, bindUdp, openUdp } from './bfd-udp.ts'
+import { bindUdp, openUdp } from './bfd-udp.ts'
 import { type Libc, SystemCallError } from './libc.ts'
+import { attachFilter } from './packet-filter.ts'
 import { isLinkLocal, serializeSocketAddress } from './socket-address.ts'
 import { setDevice, setTrafficClass, setTtl } from './tcp-sockopt.ts'
 
@@ -15,6 +16,8 @@ export interface BfdSenders {
   mend(): void
   /** Why packets do not leave, as sentences. */
   problems(): readonly string[]
+  /** Closes all of them. */
+  close(): void
 }
 
 /** RFC 5881 section 4. */
@@ -71,6 +74,10 @@ export function createBfdSenders(libc: Libc, random: () => number): BfdSenders {
         if (sender.fd === undefined) openSocket(state, sender)
       }
     },
+    close() {
+      for (const sender of all()) close(libc, sender)
+      state.senders.clear()
+    },
     problems: () =>
       all().flatMap(({ spec, problem }) => (problem === undefined ? [] : [`BFD packets to ${spec.key} do not leave: ${problem.message}`])),
   }
@@ -102,7 +109,7 @@ function tryToOpen(libc: Libc, sender: Sender): SystemCallError | undefined {
   sender.destination = serializeSocketAddress(addressOf(remote, multihop ? BFD_PORT.multihop : BFD_PORT.singleHop))
   try {
     sender.fd = openUdp(libc, remote.family, (fd) => {
-      attachUdpFilter(libc, fd, NOTHING)
+      attachFilter(libc, fd, NOTHING)
       if (device !== undefined) setDevice(libc, fd, device)
       setTtl(libc, fd, remote.family, TTL)
       setTrafficClass(libc, fd, remote.family)

@@ -4,8 +4,6 @@ import { AF_INET, AF_INET6, type SocketAddress, serializeSocketAddress } from '.
 import { SOCKET_FLAGS } from './tcp-sockopt.ts'
 
 const SOCK_DGRAM = 2
-/** One instruction of classic BPF: code, jump if true, jump if false, operand. */
-export type Instruction = readonly [number, number, number, number]
 
 /** Makes a UDP socket, non-blocking, and hands it to `configure`; nothing stays open when that throws. Throws SystemCallError. */
 export function openUdp(libc: Libc, family: Family, configure: (fd: number) => void): number {
@@ -34,17 +32,4 @@ export function setOption(libc: Libc, fd: number, call: string, level: number, o
 export function bindUdp(libc: Libc, fd: number, address: SocketAddress): void {
   const bytes = serializeSocketAddress(address)
   check(libc, 'bind', libc.bind(fd, bytes, bytes.length))
-}
-
-/** SO_ATTACH_FILTER: of a UDP socket it sees the datagram from the UDP header on. Throws SystemCallError. */
-export function attachUdpFilter(libc: Libc, fd: number, program: readonly Instruction[]): void {
-  const bytes = new Uint8Array(program.length * 8)
-  const view = new DataView(bytes.buffer)
-  for (const [index, [code, jumpTrue, jumpFalse, operand]] of program.entries()) {
-    view.setUint16(index * 8, code, true)
-    view.setUint8(index * 8 + 2, jumpTrue)
-    view.setUint8(index * 8 + 3, jumpFalse)
-    view.setUint32(index * 8 + 4, operand, true)
-  }
-  check(libc, 'attach filter', libc.attachFilter(fd, bytes))
 }

@@ -1,5 +1,6 @@
 import type { Family } from '../../addr/ip.ts'
 import { type Libc, SystemCallError } from './libc.ts'
+import { attachFilter } from './packet-filter.ts'
 
 const AF_PACKET = 17
 const SOCK_RAW = 3
@@ -83,7 +84,7 @@ export function openFrameSocket(libc: Libc, interfaceIndex: number, family: Fami
   const fd = libc.socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)
   if (fd < 0) throw new SystemCallError('socket(AF_PACKET)', libc.errno())
   try {
-    check(libc, 'attach filter', libc.attachFilter(fd, bpf(filter)))
+    attachFilter(libc, fd, filter)
     check(libc, 'SO_RCVBUF', libc.setsockopt(fd, SOL_SOCKET, SO_RCVBUF, int32(RECEIVE_BUFFER_BYTES), 4))
     check(libc, 'PACKET_IGNORE_OUTGOING', libc.setsockopt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, int32(1), 4))
     check(libc, 'bind', libc.bind(fd, linkAddress(interfaceIndex, protocol), 20))
@@ -130,16 +131,4 @@ function linkAddress(interfaceIndex: number, protocol: number): Uint8Array {
   view.setUint16(2, protocol)
   view.setInt32(4, interfaceIndex, true)
   return address
-}
-
-function bpf(program: readonly (readonly [number, number, number, number])[]): Uint8Array {
-  const bytes = new Uint8Array(program.length * 8)
-  const view = new DataView(bytes.buffer)
-  for (const [index, [code, jumpTrue, jumpFalse, operand]] of program.entries()) {
-    view.setUint16(index * 8, code, true)
-    view.setUint8(index * 8 + 2, jumpTrue)
-    view.setUint8(index * 8 + 3, jumpFalse)
-    view.setUint32(index * 8 + 4, operand, true)
-  }
-  return bytes
 }

@@ -3,6 +3,7 @@ import { type Ip, ipFromBytes } from '../../addr/ip.ts'
 import { ND_HOP_LIMIT } from '../../wire/icmpv6-nd.ts'
 import { ALL_ROUTERS, parseRouterMessage, ROUTER_TYPE, type RouterMessage, serializeRouterMessage } from '../../wire/icmpv6-ra.ts'
 import { type Libc, SystemCallError } from './libc.ts'
+import { attachFilter } from './packet-filter.ts'
 import { AF_INET6, isLinkLocal, LONGEST_ADDRESS, parseSocketAddress, serializeSocketAddress } from './socket-address.ts'
 import { closingOnError, SOCKET_FLAGS, setDeviceIndex, setSocketNumber } from './tcp-sockopt.ts'
 
@@ -49,7 +50,7 @@ export function openRouterSocket(libc: Libc, index: number, onMessage: (message:
   const fd = libc.socket(AF_INET6, SOCK_RAW | SOCKET_FLAGS, IPPROTO_ICMPV6)
   if (fd < 0) throw new SystemCallError('socket(ICMPv6)', libc.errno())
   const poll = closingOnError(libc, fd, () => {
-    if (libc.attachFilter(fd, bpf()) < 0) throw new SystemCallError('attach filter', libc.errno())
+    attachFilter(libc, fd, ROUTER_MESSAGES)
     setDeviceIndex(libc, fd, index)
     setSocketNumber(libc, fd, 'SO_RCVBUF', SO_RCVBUF, RECEIVE_BUFFER_BYTES)
     for (const [option, value] of [
@@ -101,16 +102,4 @@ function receive(libc: Libc, fd: number, onMessage: (message: RouterMessage, sou
     const isUnspecified = from.ip.value === 0n && message.value.kind === 'router-solicitation' && message.value.sourceMac === undefined
     if (isUnspecified || isLinkLocal(from.ip)) onMessage(message.value, from.ip)
   }
-}
-
-function bpf(): Uint8Array {
-  const bytes = new Uint8Array(ROUTER_MESSAGES.length * 8)
-  const view = new DataView(bytes.buffer)
-  for (const [index, [code, ifTrue, ifFalse, operand]] of ROUTER_MESSAGES.entries()) {
-    view.setUint16(index * 8, code, true)
-    view.setUint8(index * 8 + 2, ifTrue)
-    view.setUint8(index * 8 + 3, ifFalse)
-    view.setUint32(index * 8 + 4, operand, true)
-  }
-  return bytes
 }
