@@ -39,6 +39,22 @@ t.test('doctor says nothing of BGP where nobody wants it, and that all is well w
   t.same(await examine([...settings, ...held], { pages: both(up) }), ['OK bgp 2 sessions up, 4 prefixes told in all'])
 })
 
+t.test('doctor: addresses that nobody announces although the sessions are up', async (t) => {
+  const up = both(bgp({ peers: [peerReport('frr')], routes: 2 }))
+  const silent = (address: string, since: string, reason = 'NoSession') => {
+    const held = bgpClaim(address, 'web', [])
+    const condition = { type: 'Announced', status: 'False' as const, reason, message: 'no session', lastTransitionTime: since }
+    return { ...held, status: { ...held.status, conditions: [condition] } }
+  }
+  const [old, fresh] = ['2020-01-01T00:00:00Z', '2100-01-01T00:00:00Z']
+  const web = service('web', { shows: ['10.99.0.1', '10.99.0.2'] })
+  t.same(await examine([...settings, web, silent('10.99.0.1', old), silent('10.99.0.2', old)], { pages: up }), [
+    'WARN bgp announced by nobody: 10.99.0.1, 10.99.0.2: no session -> openelb bgp why 10.99.0.1',
+  ])
+  const passing = [silent('10.99.0.1', fresh), silent('10.99.0.2', old, 'NoNextHop')]
+  t.match(await examine([...settings, web, ...passing], { pages: up }), [/^OK bgp /])
+})
+
 t.test('doctor: what is missing', async (t) => {
   const none = both(bgp({ configured: false }))
   t.match(await examine(held, { pages: none }), [

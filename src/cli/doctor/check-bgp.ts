@@ -77,6 +77,32 @@ function downSessions(sessions: readonly Session[]): readonly Finding[] {
 export const checkBfd = (speakers: Speakers): readonly Finding[] =>
   bfdTroubles(sessionsOf(nodesWithBgp(speakers))).map(({ says, cure }) => warn(CHECK, says, cure))
 
+/** A session that comes up writes the claims within this time. */
+const FRESH_MS = 10_000
+
+/**
+ * Addresses that nobody announces although the sessions are up: an address family that the router does not take, a policy, a choice of peers
+ * that leaves all out. One sentence for each cause. That no node may take the traffic is no fault of BGP, and `openelb status` has it.
+ */
+export function checkUnannounced(claims: readonly AddressClaimObject[], nowMs: number): readonly Finding[] {
+  const silent = claims.flatMap(({ spec: { protocol, address }, status }) => {
+    const one = status?.conditions?.find(({ type }) => type === 'Announced')
+    const isOld = one !== undefined && nowMs - Date.parse(one.lastTransitionTime) > FRESH_MS
+    return protocol === 'bgp' && isOld && one.status === 'False' && one.reason !== 'NoNextHop' ? [{ address, why: one.message }] : []
+  })
+  return [...Map.groupBy(silent, ({ why }) => why)].flatMap(([why, [first, ...more]]) =>
+    first === undefined
+      ? []
+      : [
+          warn(
+            CHECK,
+            `announced by nobody: ${someOf([first, ...more].map(({ address }) => address))}: ${why}`,
+            `openelb bgp why ${first.address}`,
+          ),
+        ],
+  )
+}
+
 /** That all is well, where it is. */
 export function bgpIsFine(objects: BgpObjects, speakers: Speakers): readonly Finding[] {
   if (!objects.conf.ok || objects.conf.value === undefined) return []

@@ -3,7 +3,7 @@ import type { AddressClaimObject } from '../../api/address-claim.ts'
 import { readBgpObjects } from '../bgp/facts.ts'
 import { attempt, type ClusterReader } from '../cluster-reader.ts'
 import { checkDefinitions, checkRights, checkVersion } from '../doctor/check-api.ts'
-import { auditSessions, bgpIsFine, checkBfd, checkBgpObjects, wantsBgp } from '../doctor/check-bgp.ts'
+import { auditSessions, bgpIsFine, checkBfd, checkBgpObjects, checkUnannounced, wantsBgp } from '../doctor/check-bgp.ts'
 import { checkLeader, checkWebhooks, checkWorkloads, looksStale } from '../doctor/check-components.ts'
 import { auditLedger } from '../doctor/check-ledger.ts'
 import { checkKubeProxy, checkSettings } from '../doctor/check-network.ts'
@@ -72,7 +72,7 @@ async function examineSpeakers(cluster: ClusterReader, facts: DoctorFacts): Prom
 }
 
 /** Nothing where nobody wants BGP. */
-async function examineBgp(cluster: ClusterReader, { namespace, speakers, bgp, state }: DoctorFacts): Promise<readonly Finding[]> {
+async function examineBgp(cluster: ClusterReader, { namespace, speakers, bgp, state, nowMs }: DoctorFacts): Promise<readonly Finding[]> {
   const claims = state.ok ? state.value.claims : []
   const found = checkBgpObjects(bgp, claims)
   if (!wantsBgp(bgp, claims)) return found
@@ -80,7 +80,9 @@ async function examineBgp(cluster: ClusterReader, { namespace, speakers, bgp, st
     const [objects, seen] = await Promise.all([readBgpObjects(cluster), readSpeakers(cluster, namespace)])
     return auditSessions(objects, seen)
   })
-  const all = [...found, ...lasting, ...checkBfd(speakers)]
+  // Where a session is down, that is why.
+  const unannounced = found.length + lasting.length > 0 ? [] : checkUnannounced(claims, nowMs)
+  const all = [...found, ...lasting, ...unannounced, ...checkBfd(speakers)]
   return all.length > 0 ? all : bgpIsFine(bgp, speakers)
 }
 
