@@ -53,6 +53,7 @@ function run({ port: end, wakeupFd }: BfdStart): void {
     while (!(thread.stopping && set.isEmpty)) turn(thread)
   } finally {
     receivers.close()
+    senders.close()
     port.close()
   }
 }
