@@ -2,7 +2,8 @@
 import type { BgpPeerObject } from '../../api/bgp-peer.ts'
 import type { BgpPeerStatus } from '../../api/bgp-peer-status.ts'
 import { FSM_STATES } from '../../speaker/bgp/fsm-transition.ts'
-import type { MessageCounts, PeerReport } from '../../speaker/bgp/peer-report.ts'
+import type { PeerReport } from '../../speaker/bgp/peer-report.ts'
+import { noCounts } from '../../speaker/bgp/session-counts.ts'
 import type { Session } from './facts.ts'
 
 type NodeEntry = NonNullable<BgpPeerStatus['nodesPeerStatus']>[string]
@@ -14,17 +15,6 @@ export const sessionsFromStatus = (peers: readonly BgpPeerObject[], told: Readon
       told.has(node) ? [] : [{ node, peer: reportOf(metadata.name, entry) }],
     ),
   )
-
-const NO_MESSAGES: MessageCounts = {
-  open: 0,
-  update: 0,
-  notification: 0,
-  keepalive: 0,
-  refresh: 0,
-  withdrawUpdate: 0,
-  withdrawPrefix: 0,
-  discarded: 0,
-}
 
 function reportOf(
   name: string,
@@ -49,8 +39,8 @@ function reportOf(
     downSinceMs: timeOf(timersState.downtime),
     flaps: peerState.flops ?? 0,
     lastError: lastError === undefined ? undefined : { ...lastError, atMs: timeOf(lastError.at) ?? 0 },
-    received: NO_MESSAGES,
-    sent: NO_MESSAGES,
+    received: noCounts(),
+    sent: noCounts(),
     prefixes: { announced: prefixes.announced ?? 0, pending: prefixes.pending ?? 0, received: prefixes.received ?? 0 },
     unwrittenBytes: 0,
     bfd: bfdOf(name, bfd),
