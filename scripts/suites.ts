@@ -44,9 +44,9 @@ export async function runUnits(files: readonly string[], print: Print): Promise<
   const coverage = ['--allow-incomplete-coverage', '--coverage-report=json-summary']
   const outcome = await runProgram({ argv: [...tap, ...coverage, ...files], limitMs: UNIT_LIMIT_MS, onLine: reader.line })
   const tally = reader.tally()
-  if (!outcome.ok && tally.failed === 0) {
+  if (!outcome.ok && (tally.failed === 0 || !reader.isWhole())) {
     print(`FAIL unit tests: ${outcome.reason}\n${outcome.output.slice(-4000)}`)
-    return { ...tally, failed: 1 }
+    return { ...tally, failed: Math.max(1, tally.failed) }
   }
   const judged = await secondTry(tally, [...failed], (file) => runScenario(basename(file, '.test.ts'), file, print), print)
   return files.length === findTests().units.length ? addTally(judged, judgeCoverage(print)) : judged

@@ -43,6 +43,8 @@ export function createTapReader(onPoint: (point: TestPoint) => void) {
     },
     /** What came after the last test: the details of a failure, or why the stream ended early. */
     rest: (): string => lines.join('\n'),
+    /** Whether the stream came to its summary: one that was cut off does not say which of its tests never ran. */
+    isWhole: (): boolean => tally !== undefined,
     /** A stream without a summary was cut off: that is a failure, even when all that it said was well. */
     tally: (): Tally => tally ?? { passed: 0, failed: Math.max(1, failedPoints) },
   }

@@ -7,7 +7,7 @@ function read(text: string) {
   const points: TestPoint[] = []
   const reader = createTapReader((point) => points.push(point))
   for (const line of text.split('\n')) reader.line(line)
-  return { points, tally: reader.tally(), rest: reader.rest() }
+  return { points, tally: reader.tally(), rest: reader.rest(), isWhole: reader.isWhole() }
 }
 
 t.test('a stream of tap', async (t) => {
@@ -42,6 +42,9 @@ t.test('a stream that is cut off is a failure', async (t) => {
   t.same(read('').tally, { passed: 0, failed: 1 })
   t.same(read('# { total: 3, pass: 3 }').tally, { passed: 3, failed: 0 })
   t.equal(read('ok 1 - one\nError: boom').rest, 'Error: boom')
+  // What failed in it may be run once more; what never ran is not known.
+  t.notOk(read('not ok 1 - one').isWhole)
+  t.ok(read('not ok 1 - one\n# { total: 3, pass: 2, fail: 1 }').isWhole)
 })
 
 t.test('coverage counts files that no test loads', async (t) => {
