@@ -36,7 +36,7 @@ export async function startLabRouter(
   return startRouter(kind, { namespace: cluster.router.namespace, folder: join(cluster.stateDir, 'router'), spec: labRouterSpec(cluster) })
 }
 
-/** The nodes call it, from AS 65001. */
+/** The nodes call it, from AS 65001, and tell it both families: those of IPv4 alone tell it no IPv6. */
 export function labRouterSpec(cluster: Pick<Cluster, 'nodes' | 'router'>): RouterSpec {
   const neighbours = cluster.nodes.map(({ name, ip }) => ({
     ...PLAIN_NEIGHBOUR,
@@ -44,6 +44,7 @@ export function labRouterSpec(cluster: Pick<Cluster, 'nodes' | 'router'>): Route
     remote: { address: ip },
     as: NODE_AS,
     passive: true,
+    families: ['IPv4', 'IPv6'] as const,
     gracefulRestartSec: 120,
   }))
   return { as: ROUTER_AS, routerId: cluster.router.ip, port: 179, neighbours, originates: [] }
