@@ -69,12 +69,18 @@ function* selectorFindings(spec: BgpPeerSpec): Generator<Finding> {
   }
 }
 
-/** The neighbour as people read it: the canonical address, or the interface of an unnumbered one; empty without either. */
+/**
+ * The neighbour as people read it: the canonical address, of a link-local one with its link, as routers on several links may have it; or the
+ * interface of an unnumbered one; empty without either.
+ */
 function neighbourOf({ spec }: BgpPeerObject): string {
   const text = spec?.conf?.neighborAddress ?? ''
-  const ip = parseIp(text)
-  if (ip.ok) return formatIp(ip.value)
   const link = spec?.conf?.neighborInterface ?? ''
+  const ip = parseIp(text)
+  if (ip.ok) {
+    const device = spec?.transport?.bindInterface || link
+    return isLinkLocal(ip.value) && device !== '' ? `${formatIp(ip.value)}%${device}` : formatIp(ip.value)
+  }
   return text === '' && link !== '' ? `behind ${link}` : ''
 }
 

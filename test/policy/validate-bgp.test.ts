@@ -131,4 +131,7 @@ t.test('one neighbour in two BgpPeers', async (t) => {
   t.match(judge(six('fd00::1'), peer(six('fd00:0:0::01'), 'other')), /^the BgpPeer other has the neighbour fd00::1 already/)
   const link = { conf: { neighborInterface: 'eth0', peerAs: 65000 } }
   t.match(judge(link, peer(link, 'other')), /^the BgpPeer other has the neighbour behind eth0 already/)
+  const near = (neighborInterface: string) => ({ conf: { ...OK, neighborAddress: 'fe80::1', neighborInterface } })
+  t.match(judge(near('eth0'), peer(near('eth0'), 'other')), /^the BgpPeer other has the neighbour fe80::1%eth0 already/)
+  t.match(judge(near('eth0'), peer(near('eth1'), 'other')), /^allowed/, 'routers on two links')
 })

@@ -3,12 +3,13 @@ import { formatIp } from '../../addr/ip.ts'
 import { BgpConf, type BgpConfSpec } from '../../api/bgp-conf.ts'
 import type { BgpPeerObject } from '../../api/bgp-peer.ts'
 import { CNI } from '../../api/service-annotations.ts'
+import { isLinkLocal } from '../../wire/bgp/attributes/mp-reach.ts'
 import { resolveAs, resolveListen, resolveRouterId } from './resolve-conf.ts'
 import type { BgpFacts, BgpProblem, ResolvedBgp } from './resolve-facts.ts'
 import { type PeerGround, resolvePeer, specForNode } from './resolve-peer.ts'
 import { resolvePolicy } from './resolve-policy.ts'
 import { createProblemList, type ProblemList, shown } from './resolve-problem.ts'
-import type { PeerSettings, Remote } from './settings.ts'
+import type { PeerSettings } from './settings.ts'
 
 /** BgpConf as far as it can be read; undefined, and said, when nothing is to be done. */
 function readConf({ conf }: BgpFacts, list: ProblemList): BgpConfSpec | undefined {
@@ -31,7 +32,12 @@ function readConf({ conf }: BgpFacts, list: ProblemList): BgpConfSpec | undefine
   )
 }
 
-const remoteText = (remote: Remote): string => (remote.kind === 'address' ? formatIp(remote.ip) : `interface ${remote.name}`)
+/** Routers on several links may have one link-local address: the link tells them apart. */
+function remoteText({ remote, transport: { device } }: PeerSettings): string {
+  if (remote.kind === 'interface') return `interface ${remote.name}`
+  const link = isLinkLocal(remote.ip) && device !== undefined ? `%${device}` : ''
+  return `${formatIp(remote.ip)}${link}`
+}
 
 /** The oldest first, and by name those of one second: who was there first keeps a remote. */
 const byAge = (a: BgpPeerObject, b: BgpPeerObject): number => {
@@ -55,7 +61,7 @@ function resolvePeers({ peers, node }: BgpFacts, ground: PeerGround): ResolvedPe
     const spec = specForNode(object, node, list)
     const peer = spec === undefined ? undefined : resolvePeer(name, spec, ground, list)
     if (peer !== undefined) {
-      const text = remoteText(peer.remote)
+      const text = remoteText(peer)
       const first = found.get(text)
       if (first === undefined) found.set(text, peer)
       else

@@ -287,17 +287,3 @@ t.test('D22: a BgpPeer without conf costs no other peer its session', async (t) 
   )
   t.same(codes(facts), ['a no-peer-address', 'b no-peer-address', 'c no-peer-address'])
 })
-
-t.test('which peers a node has', async (t) => {
-  const names = (...peers: BgpFacts['peers']) =>
-    settingsOf({ ...ofConf({}, { labels: { rack: 'a' } }), peers })?.peers.map(({ name }) => name)
-  const other = { conf: { neighborAddress: '10.0.0.253', peerAs: 65_000 } }
-  const selected = (value: string) => ({ ...other, nodeSelector: { matchLabels: { rack: value } } })
-  t.same(names(peerOf('z', { conf: ROUTER }), peerOf('y', other)), ['y', 'z'], 'by name')
-  t.same(names(peerOf('y', selected('a')), peerOf('z', selected('b'))), ['y'])
-  t.same(names(peerOf('z', { conf: ROUTER }, { labels: { 'openelb.kubesphere.io/cni': 'calico' } })), [])
-  const late = peerOf('a', { conf: ROUTER }, { at: '2026-01-02T00:00:00Z' })
-  t.same(names(late, peerOf('b', { conf: ROUTER })), ['b'], 'of two with one neighbour the older is served')
-  t.same(codes({ ...FACTS, peers: [late, peerOf('b', { conf: ROUTER })] }), ['a duplicate-peer'])
-  t.same(names(peerOf('b', { conf: { ...ROUTER, peerAs: 0 } }), late), ['a'], 'one that is not served holds no neighbour')
-})
