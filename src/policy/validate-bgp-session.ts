@@ -6,6 +6,8 @@ import type { Finding } from './verdict.ts'
 /** The kernel takes no longer key for TCP-MD5 (RFC 2385; TCP_MD5SIG_MAXKEYLEN). */
 const LONGEST_PASSWORD = 80
 const MAX_TIMER_SEC = 65_535
+/** TCP_MIN_MSS and MAX_TCP_WINDOW of Linux. */
+const MSS = { least: 88, most: 32_767 } as const
 const FAMILY_WORDS = { afi: ['AFI_IP', 'AFI_IP6'], safi: ['SAFI_UNICAST'] } as const
 const SHOWN = 64
 /** What the kernel takes as the name of an interface: at most 15 characters, no space, no `/` and no `:`. */
@@ -96,6 +98,10 @@ export function* transportFindings({ conf = {}, transport = {} }: BgpPeerSpec, f
     yield { refuse: `spec.transport.bindInterface is "${device}"`, cure: 'write the name of an interface' }
   }
   // Fields of OpenELB stay as lax as they were.
+  const mss = transport.tcpMss ?? 0
+  if (mss !== 0 && (mss < MSS.least || mss > MSS.most)) {
+    yield { warn: `spec.transport.tcpMss is ${mss} and has no effect: the kernel takes ${MSS.least} to ${MSS.most} bytes` }
+  }
   for (const [field, name] of [
     ['neighborInterface', conf.neighborInterface ?? ''],
     ['vrf', conf.vrf ?? ''],

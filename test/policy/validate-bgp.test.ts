@@ -104,6 +104,8 @@ t.test('BgpPeer', async (t) => {
       { conf: OK, afiSafis: [{ config: { family: { afi: 'AFI_L2VPN' } } }] },
       /^allowed \| spec\.afiSafis\[0\]\.config\.family\.afi is "AFI_L2VPN"/,
     ],
+    [{ conf: OK, transport: { tcpMss: 64 } }, /^allowed \| spec\.transport\.tcpMss is 64 and has no effect: /],
+    [{ conf: OK, transport: { tcpMss: 1400 } }, /^allowed$/],
     [{ conf: OK, nodeSelector: { matchExpressions: [{ key: 'a', operator: 'In', values: ['b'] }] } }, /^allowed$/],
     [{ conf: OK, nodeSelector: { matchExpressions: [{ key: 'a', operator: 'In' }] } }, /matchExpressions\[0\] has no values: /],
     [

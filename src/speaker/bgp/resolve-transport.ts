@@ -150,6 +150,15 @@ function resolveDevice(
   return { ok: name !== undefined, name }
 }
 
+/** TCP_MIN_MSS and MAX_TCP_WINDOW of Linux: with another one no call could be made at all. */
+const MSS = { least: 88, most: 32_767 } as const
+
+function resolveMss(bytes: number | undefined, list: ProblemList): number | undefined {
+  if (bytes === undefined || bytes === 0) return undefined
+  if (bytes >= MSS.least && bytes <= MSS.most) return bytes
+  return list.add('ignored', `spec.transport.tcpMss is ${bytes}`, `write ${MSS.least} to ${MSS.most} bytes, or leave it out`)
+}
+
 /** What the connection is like; undefined, and said, when it would not be what was asked for. */
 export function resolveTransport(
   spec: BgpPeerSpec,
@@ -167,6 +176,6 @@ export function resolveTransport(
     device: device.name,
     ...resolveTtls(spec, facts.isExternal, list),
     passive: transport.passiveMode === true,
-    mss: transport.tcpMss || undefined,
+    mss: resolveMss(transport.tcpMss, list),
   }
 }

@@ -26,3 +26,13 @@ t.test('routers on two links may have one link-local address', async (t) => {
   t.same(names(peerOf('a', near('eth0')), peerOf('b', near('eth1'))), ['a', 'b'])
   t.same(names(peerOf('a', near('eth0')), peerOf('b', near('eth0'))), ['a'])
 })
+
+t.test('a segment size that the kernel refuses is left out, and said', async (t) => {
+  const of = (tcpMss: number) => ({ ...FACTS, peers: [peerOf('a', { conf: ROUTER, transport: { tcpMss } })] })
+  const mss = (bytes: number) => resolveBgp(of(bytes)).settings?.peers[0]?.transport.mss
+  t.same([0, 87, 88, 1400, 32_767, 32_768, 65_535].map(mss), [undefined, undefined, 88, 1400, 32_767, undefined, undefined])
+  t.same(
+    [0, 87, 88].map((bytes) => codes(of(bytes))),
+    [[], ['a ignored'], []],
+  )
+})
