@@ -143,8 +143,9 @@ t.test('causes: refused, another AS, a password, silence', { skip: SKIP }, async
 
 t.test('a router that demands TTL security: named, and served once it has it', { skip: SKIP }, async (t) => {
   const { node, us, router } = await createWorld(t, { ttlSecurity: true })
-  await node.configure({ peers: [{ ...us, ttl: 1 }] })
-  t.match((await node.cause('ttl', 10_000)).lastError?.cure, /TTL/)
+  // It calls: of our calls BIRD reads what comes before its own least TTL counts, which may be enough for a session that dies of its hold time.
+  await node.configure({ peers: [{ ...us, ttl: 1, passive: true }] })
+  t.match((await node.cause('ttl')).lastError?.cure, /TTL/)
   await node.configure({ peers: [{ ...us, ttl: 255, leastTtl: 255 }] })
   // What we said on the old connections had the old TTL: BIRD waits on them for its 4 minutes.
   await router.restart()
