@@ -1,4 +1,4 @@
-import { existsSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { must, run, StepError } from '../command.ts'
 import { findCommand } from '../requirements.ts'
 import { ROUTER_KINDS, type RouterKind } from './spec.ts'
@@ -38,14 +38,14 @@ export async function ensureRouters(
   })
 }
 
-async function withoutDaemons(work: () => Promise<void>): Promise<void> {
-  // Somebody's own policy stays.
-  if (existsSync(POLICY)) return work()
-  writeFileSync(POLICY, DENY, { mode: 0o755 })
+/** Packages that `work` installs start nothing. Somebody's own policy stays; one of ours that a killed run left behind goes. */
+export async function withoutDaemons(work: () => Promise<void>, policy: string = POLICY): Promise<void> {
+  if (existsSync(policy) && readFileSync(policy, 'utf8') !== DENY) return work()
+  writeFileSync(policy, DENY, { mode: 0o755 })
   try {
     await work()
   } finally {
-    rmSync(POLICY, { force: true })
+    rmSync(policy, { force: true })
   }
 }
 
