@@ -93,7 +93,7 @@ function sentCause(notification: Notification, peer: PeerSettings, sight: ErrorS
       return openCause(notification, peer, sight)
     case ERROR.hold:
       // Before the OPEN of the peer no hold time was agreed on.
-      return sight.holdMs === 0 ? connectionCause('mute', peer, sight) : holdCause(sight)
+      return sight.holdMs === 0 ? connectionCause('mute', peer, sight) : holdCause(peer, sight)
     case ERROR.sendHold:
       return {
         code: 'send-hold',
@@ -107,9 +107,11 @@ function sentCause(notification: Notification, peer: PeerSettings, sight: ErrorS
   }
 }
 
-function holdCause({ holdMs, md5Drops }: ErrorSight): PeerCause {
+function holdCause({ transport }: PeerSettings, { holdMs, md5Drops }: ErrorSight): PeerCause {
   const silence = `The peer was silent for the hold time of ${Math.round(holdMs / 1000)} s`
-  const cure = 'See whether the router is alive and reachable; a longer holdTime bears longer silence.'
+  // Routers read what comes before their own least TTL counts: that may be enough for a session, and nothing more.
+  const security = transport.ttl < 255 ? ' If each session ends so, perhaps the router demands TTL security: set ttlSecurity.' : ''
+  const cure = `See whether the router is alive and reachable; a longer holdTime bears longer silence.${security}`
   if (md5Drops === 0) return { code: 'hold', message: `${silence}.`, cure }
   return {
     code: 'hold',

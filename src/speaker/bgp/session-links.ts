@@ -86,24 +86,23 @@ function addLink(state: PeerState, id: number, remote: Ip, tell: Tell, open: (ev
       }),
     closed: (cause) => living(() => tell(state, id, { kind: 'TcpConnectionFails', cause })),
   })
-  link = {
-    id,
-    connection,
-    stream,
-    remote,
-    isConnected: false,
-    isOver: false,
-    hasLastWord: false,
-    readMs: 0,
-    busyMs: 0,
-    ours: undefined,
-    theirs: undefined,
-    agreement: undefined,
-    openMs: 0,
-  }
+  link = { id, connection, stream, remote, ...NOTHING_YET }
   state.links.set(id, link)
   return link
 }
+
+/** Of a link on which nothing has happened. */
+const NOTHING_YET = {
+  isConnected: false,
+  isOver: false,
+  hasLastWord: false,
+  readMs: 0,
+  busyMs: 0,
+  ours: undefined,
+  theirs: undefined,
+  agreement: undefined,
+  openMs: 0,
+} as const
 
 /**
  * A turn of reading, which may be of several chunks that came together. When it takes long, the connection rests for twice as long: with what

@@ -53,19 +53,11 @@ export interface PeerSession {
 /** A session that starts at once, unless its peer is administratively down. */
 export function createPeerSession(settings: PeerSettings, outbound: SessionOutbound, options: SessionOptions): PeerSession {
   const state = initialState(settings, outbound, options)
-  let router = followRouter(state, wanted)
+  const router = createRouterWatch(state)
   if (!settings.adminDown) state.contain(() => wanted(state))
   return {
     settings: () => state.settings,
-    configure(next) {
-      const change = settingsChange(state.settings, next, state.established?.theirs.as)
-      if (change === 'nothing') return
-      const isOther = change === 'replace'
-      if (isOther) router.close()
-      state.contain(() => (change === 'soft' ? applySoftly(state, next) : applyAnew(state, next, isOther)))
-      if (isOther) router = followRouter(state, wanted)
-      options.onChange()
-    },
+    configure: (next) => configure(state, router, next),
     arrive: (arrival) => state.contain(() => arrive(state, arrival)),
     wake: (change) =>
       state.contain(() => {
@@ -98,6 +90,33 @@ export function createPeerSession(settings: PeerSettings, outbound: SessionOutbo
   }
 }
 
+interface RouterWatch {
+  /** Another router is meant now. */
+  restart(): void
+  close(): void
+}
+
+function createRouterWatch(state: PeerState): RouterWatch {
+  let router = followRouter(state, wanted)
+  return {
+    restart() {
+      router.close()
+      router = followRouter(state, wanted)
+    },
+    close: () => router.close(),
+  }
+}
+
+function configure(state: PeerState, router: RouterWatch, next: PeerSettings): void {
+  const change = settingsChange(state.settings, next, state.established?.theirs.as)
+  if (change === 'nothing') return
+  const isOther = change === 'replace'
+  if (isOther) router.close()
+  state.contain(() => (change === 'soft' ? applySoftly(state, next) : applyAnew(state, next, isOther)))
+  if (isOther) router.restart()
+  state.options.onChange()
+}
+
 function initialState(settings: PeerSettings, outbound: SessionOutbound, options: SessionOptions): PeerState {
   const state: PeerState = {
     options,
@@ -109,13 +128,7 @@ function initialState(settings: PeerSettings, outbound: SessionOutbound, options
     sent: noCounts(),
     notifications: new Map(),
     queue: [],
-    contain: (work) => {
-      try {
-        work()
-      } catch (error) {
-        breakOff(state, error)
-      }
-    },
+    contain: (work) => contain(state, work),
     settings,
     peering: idlePeering(),
     isTurning: false,
@@ -138,6 +151,14 @@ function initialState(settings: PeerSettings, outbound: SessionOutbound, options
     leastSlackMs: undefined,
   }
   return state
+}
+
+function contain(state: PeerState, work: () => void): void {
+  try {
+    work()
+  } catch (error) {
+    breakOff(state, error)
+  }
 }
 
 /** The session shall be. */

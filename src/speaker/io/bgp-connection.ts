@@ -24,28 +24,21 @@ interface Options {
   readonly onClosed: () => void
 }
 
+/** What is known of a connection besides its socket. */
+interface State {
+  readonly options: Options
+  /** Those that end it. */
+  readonly timers: Timer[]
+  cause: string
+  /** Nothing is told any more. */
+  isSilent: boolean
+}
+
 /** A socket as a session uses it; the socket is the connection's from here on. */
 export function openConnection(options: Options): Connection {
-  const { socket, events, libc, clock, remote } = options
-  let cause = 'EOF'
-  let isTold = false
-  const timers: Timer[] = []
-  const tell = (what: () => void): void => {
-    if (!isTold) what()
-  }
-  socket.on('connect', () => tell(() => events.connected()))
-  socket.on('data', (chunk: Uint8Array) => tell(() => events.received(chunk)))
-  socket.on('error', (error: NodeJS.ErrnoException) => {
-    cause = error.code ?? error.message
-  })
-  // The peer has said all that it will say: a BGP connection is of no use in one direction.
-  socket.on('end', () => socket.destroy())
-  socket.on('close', () => {
-    tell(() => events.closed(cause))
-    isTold = true
-    for (const timer of timers) timer.cancel()
-    options.onClosed()
-  })
+  const { socket, libc, remote } = options
+  const state: State = { options, timers: [], cause: 'EOF', isSilent: false }
+  listen(state)
   return {
     get local() {
       return addressOf(socket.localAddress) ?? options.local
@@ -55,27 +48,51 @@ export function openConnection(options: Options): Connection {
     },
     write(bytes, done) {
       socket.write(bytes, (error) => {
-        if (error === null || error === undefined) tell(done)
+        if (error === null || error === undefined) tell(state, done)
       })
     },
     pause: () => void socket.pause(),
     resume: () => void socket.resume(),
     setPassword: (password) => setPassword(libc, socket, remote, password),
-    finish() {
-      isTold = true
-      // What comes is read and thrown away: closing with unread bytes resets, and a reset may overtake our last word.
-      socket.resume()
-      options.onFinish()
-      timers.push(
-        clock.setTimer(READING_MS, () => socket.end()),
-        clock.setTimer(LAST_WORD_MS, () => socket.destroy()),
-      )
-    },
+    finish: () => finish(state),
     destroy() {
-      isTold = true
+      state.isSilent = true
       socket.destroy()
     },
   }
+}
+
+function tell({ isSilent }: State, what: () => void): void {
+  if (!isSilent) what()
+}
+
+function listen(state: State): void {
+  const { socket, events, onClosed } = state.options
+  socket.on('connect', () => tell(state, () => events.connected()))
+  socket.on('data', (chunk: Uint8Array) => tell(state, () => events.received(chunk)))
+  socket.on('error', (error: NodeJS.ErrnoException) => {
+    state.cause = error.code ?? error.message
+  })
+  // The peer has said all that it will say: a BGP connection is of no use in one direction.
+  socket.on('end', () => socket.destroy())
+  socket.on('close', () => {
+    tell(state, () => events.closed(state.cause))
+    state.isSilent = true
+    for (const timer of state.timers) timer.cancel()
+    onClosed()
+  })
+}
+
+function finish(state: State): void {
+  const { socket, clock, onFinish } = state.options
+  state.isSilent = true
+  // What comes is read and thrown away: closing with unread bytes resets, and a reset may overtake our last word.
+  socket.resume()
+  onFinish()
+  state.timers.push(
+    clock.setTimer(READING_MS, () => socket.end()),
+    clock.setTimer(LAST_WORD_MS, () => socket.destroy()),
+  )
 }
 
 /** The zone of a link-local address is known from elsewhere. */

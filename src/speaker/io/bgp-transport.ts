@@ -27,29 +27,13 @@ export interface TransportOptions {
 /** The sockets of this node. */
 export function createBgpTransport(options: TransportOptions): BgpTransport {
   const { libc, clock, logger, random } = options
-  const open = new Set<object>()
-  const waiting: (() => void)[] = []
-  const finishing: IncomingCall['socket'][] = []
-  // Whoever calls and calls fills no memory with connections that wait for their end.
-  const finish = (socket: IncomingCall['socket']): void => {
-    finishing.push(socket)
-    if (finishing.length > MOST_FINISHING) finishing.shift()?.destroy()
-  }
+  const sockets = createOpenSockets()
   const connect = (
     socket: IncomingCall['socket'],
-    call: Pick<IncomingCall, 'remote'>,
+    { remote }: Pick<IncomingCall, 'remote'>,
     local: IncomingCall['local'] | undefined,
     events: ConnectionEvents,
-  ) => {
-    open.add(socket)
-    const onClosed = (): void => {
-      open.delete(socket)
-      const at = finishing.indexOf(socket)
-      if (at >= 0) finishing.splice(at, 1)
-      if (open.size === 0) for (const resolve of waiting.splice(0)) resolve()
-    }
-    return openConnection({ libc, clock, socket, remote: call.remote, local, events, onFinish: () => finish(socket), onClosed })
-  }
+  ) => openConnection({ libc, clock, socket, remote, local, events, ...sockets.add(socket) })
   return {
     call(call, events) {
       try {
@@ -72,7 +56,33 @@ export function createBgpTransport(options: TransportOptions): BgpTransport {
     interfaceAddresses,
     isDirect,
     drops: readSegmentDrops,
-    settled: () => (open.size === 0 ? Promise.resolve() : new Promise((resolve) => waiting.push(resolve))),
+    settled: sockets.settled,
+  }
+}
+
+/** The sockets that are open, and those of them that say their last word. */
+function createOpenSockets() {
+  const open = new Set<object>()
+  const waiting: (() => void)[] = []
+  const finishing: IncomingCall['socket'][] = []
+  return {
+    add(socket: IncomingCall['socket']) {
+      open.add(socket)
+      return {
+        // Whoever calls and calls fills no memory with connections that wait for their end.
+        onFinish() {
+          finishing.push(socket)
+          if (finishing.length > MOST_FINISHING) finishing.shift()?.destroy()
+        },
+        onClosed() {
+          open.delete(socket)
+          const at = finishing.indexOf(socket)
+          if (at >= 0) finishing.splice(at, 1)
+          if (open.size === 0) for (const resolve of waiting.splice(0)) resolve()
+        },
+      }
+    },
+    settled: (): Promise<void> => (open.size === 0 ? Promise.resolve() : new Promise((resolve) => waiting.push(resolve))),
   }
 }
 

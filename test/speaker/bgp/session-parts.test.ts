@@ -97,6 +97,9 @@ t.test('every failure has a name, a sentence and a cure', async (t) => {
     t.match(cause?.message, message)
     t.ok((cause?.cure.length ?? 0) > 10 && !/undefined/.test(`${cause?.message}${cause?.cure}`), `${cause?.message} ${cause?.cure}`)
   }
+  const heldBy = (ttl: number) => causeOf(sent(4), peerOf({ ...BASE, ttl }), { ...BLIND, holdMs: 9000 })?.cure ?? ''
+  t.match(heldBy(1), /TTL security/, 'a router that demands it lets a session come up, and die')
+  t.notMatch(heldBy(255), /TTL/)
   t.same(
     PEER_ERROR_CODES.filter((code) => code !== 'internal' && !cases.some((one) => one[3] === code)),
     [],
