@@ -29,17 +29,31 @@ export function peerStatus({ report, settings, problem }: PeerStanding): NodePee
     timersState: timersState(report, settings),
     ...lastError(report, problem),
     ...(report.negotiated.length > 0 && { capabilities: report.negotiated.slice(0, 64) }),
-    prefixes: { ...report.prefixes },
+    prefixes: prefixes(report),
     ...(report.bfd !== undefined && { bfd: { state: report.bfd.state, detectionTime: Math.round(report.bfd.detectionMs) } }),
   }
 }
 
-const problemError = ({ code, message, cure }: BgpProblem) => ({ code, message, cure })
+/** What a status has room for. A text may have words of a peer's in it, and one that is too long costs the whole write. */
+const TEXT_MAX = 1024
+const COUNT_MAX = 2 ** 32 - 1
+
+const problemError = ({ code, message, cure }: Pick<BgpProblem, 'message' | 'cure'> & { readonly code: string }) => ({
+  code,
+  message: message.slice(0, TEXT_MAX),
+  cure: cure.slice(0, TEXT_MAX),
+})
 
 function lastError({ lastError: error }: PeerReport, problem: BgpProblem | undefined): Pick<NodePeerStatus, 'lastError'> {
-  if (error !== undefined) return { lastError: { code: error.code, message: error.message, cure: error.cure, at: time(error.atMs) } }
+  if (error !== undefined) return { lastError: { ...problemError(error), at: time(error.atMs) } }
   return problem === undefined ? {} : { lastError: problemError(problem) }
 }
+
+const prefixes = ({ prefixes: { announced, pending, received } }: PeerReport): PeerReport['prefixes'] => ({
+  announced,
+  pending,
+  received: Math.min(received, COUNT_MAX),
+})
 
 function peerState(report: PeerReport, settings: PeerSettings | undefined): NonNullable<NodePeerStatus['peerState']> {
   const { address, interface: on, localAs, peerRouterId, state, adminDown, flaps, received, sent } = report
@@ -107,7 +121,7 @@ export function confStatus(
   listening: { readonly port: number | undefined; readonly problem: string | undefined } | undefined,
 ): NodeConfStatus {
   const own = problems.filter(({ peer: about }) => about === undefined).map(problemError)
-  const listen = listening?.problem === undefined ? [] : [{ code: 'listen', message: listening.problem, cure: LISTEN_CURE }]
+  const listen = listening?.problem === undefined ? [] : [problemError({ code: 'listen', message: listening.problem, cure: LISTEN_CURE })]
   const all = [...own, ...listen].slice(0, PROBLEMS_MAX)
   return {
     ...(identity !== undefined && { routerId: formatIp({ family: 'IPv4', value: BigInt(identity.routerId) }), as: identity.as }),

@@ -112,3 +112,18 @@ t.test('what somebody else left in an entry is seen', async (t) => {
   t.notOk(isCovered({ ...entry, peerState: { ...entry.peerState, authPassword: 'secret' } }, entry))
   t.notOk(isCovered({ ...entry, other: {} }, entry))
 })
+
+t.test('what a peer makes us say fits the status, however much it is', async (t) => {
+  const error = { code: 'role', message: 'role 1 and '.repeat(300), cure: 'c'.repeat(2000), atMs: AT } as const
+  const flooded = { ...report, lastError: error, prefixes: { announced: 1, pending: 0, received: 2 ** 40 } }
+  const status = peerStatus({ ...known, report: flooded })
+  t.ok(BgpPeerStatusSchema.safeParse({ nodesPeerStatus: { n1: status } }).success)
+  t.equal(status.lastError?.message.length, 1024)
+  t.equal(status.prefixes?.received, 2 ** 32 - 1)
+  const [problem] =
+    confStatus(
+      { settings: undefined, problems: [], goodPolicyText: undefined, identity: undefined },
+      { port: undefined, problem: 'x'.repeat(5000) },
+    ).problems ?? []
+  t.equal(problem?.message.length, 1024)
+})
