@@ -16,7 +16,7 @@ export interface Daemon {
 }
 
 /** Set in the environment of every process of a router, with its folder as value: how a later run knows what an earlier one left behind. */
-export const ROUTER_MARKER = 'OPENELB_ROUTER'
+const ROUTER_MARKER = 'OPENELB_ROUTER'
 
 const STOP_LIMIT_MS = 5000
 

@@ -4,8 +4,8 @@ import type { TypeOf } from './define-kind.ts'
 import { int32, text, uint32 } from './fields.ts'
 
 /** So many communities fit a message with room for the rest. */
-export const COMMUNITIES_MAX = 64
-export const PEERS_MAX = 64
+const COMMUNITIES_MAX = 64
+const PEERS_MAX = 64
 
 export const EipBgpSchema = z
   .object({

@@ -66,7 +66,7 @@ const ANNOUNCED: Report = {
 const silent = (reason: string, message: string): Report => ({ type: 'Announced', status: 'False', reason, message })
 
 /** Why BGP as a whole says nothing, in the order in which an administrator builds it up; undefined: nothing is against it. */
-export function meansReport({ configured, peers, selectedNodes }: BgpMeans): Report | undefined {
+function meansReport({ configured, peers, selectedNodes }: BgpMeans): Report | undefined {
   if (!configured) return silent('NoBgpConf', 'there is no BgpConf named default: create one that sets spec.as')
   if (peers.size === 0) return silent('NoBgpPeer', 'there is no BgpPeer: create one for the router')
   if (selectedNodes === 0)

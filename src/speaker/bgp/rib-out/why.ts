@@ -69,7 +69,7 @@ function explain({ reason, statement, offer }: Judgement, told: Offer, { nextHop
 }
 
 /** A path in words, such as `via 192.0.2.1, AS path 65001, MED 5, communities graceful-shutdown`. */
-export function describeRoute({ nextHop, pathId, attributes }: Route): string {
+function describeRoute({ nextHop, pathId, attributes }: Route): string {
   const { asPath = [], med, localPref, communities = [], largeCommunities = [], extendedCommunities = [], onlyToCustomer } = attributes
   const said: readonly Community[] = [
     ...communities.map((value) => ({ kind: 'standard', value }) as const),
