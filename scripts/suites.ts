@@ -9,7 +9,7 @@ import { addTally, createTapReader, failuresOf, type Tally } from './tap-stream.
 
 type Print = (text: string) => void
 
-const UNIT_LIMIT_MS = 600_000
+const UNIT_LIMIT_MS = 1_200_000
 /** Least share of the lines of pure files that the unit tests run. Shells are the scenarios' business. */
 const LEAST_COVERAGE_PERCENT = 90
 /** A tenfold of what a suite takes on two idle cores, at most; a suite that is not named gets the default. */
