@@ -1,5 +1,5 @@
+import { CEASE } from '../../wire/bgp/iana.ts'
 import type { EngineState } from './engine-create.ts'
-import { CEASE } from './fsm-events.ts'
 import type { PeerSession } from './session.ts'
 import { ceaseText } from './session-steps.ts'
 

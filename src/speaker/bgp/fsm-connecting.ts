@@ -1,5 +1,6 @@
+import { ERROR, OPEN_ERROR } from '../../wire/bgp/iana.ts'
 import type { FsmAction } from './fsm-actions.ts'
-import { ERROR, type MessageError, OPEN_ERROR, type PeerOpen } from './fsm-events.ts'
+import type { MessageError, PeerOpen } from './fsm-events.ts'
 import {
   type At,
   accept,
@@ -135,7 +136,7 @@ const earlyOpen = (at: On<'BGPOpen'>): Transition =>
 /** The peer's OPEN is good: KEEPALIVE, and the times that both agree on. */
 export function confirm(at: At, open: PeerOpen, first: readonly FsmAction[] = []): Transition {
   const peerHoldMs = open.holdTimeSec * 1000
-  if (!isHoldTime(peerHoldMs)) return fail(at, ERROR.open, OPEN_ERROR.holdTime)
+  if (!isHoldTime(peerHoldMs)) return fail(at, ERROR.open, OPEN_ERROR.unacceptableHoldTime)
   const times = negotiateTimes(at.settings, peerHoldMs)
   const held: readonly FsmAction[] = times.holdMs === 0 ? [{ kind: 'stop-timer', timer: 'hold' }] : timer('hold', times.holdMs)
   const actions: readonly FsmAction[] = [...first, { kind: 'send-keepalive' }, ...held, ...keepaliveTimer(at, times)]

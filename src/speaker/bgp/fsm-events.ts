@@ -75,21 +75,3 @@ export type FsmEvent =
 
 export type FsmEventKind = FsmEvent['kind']
 export type FsmEventOf<K extends FsmEventKind> = Extract<FsmEvent, { readonly kind: K }>
-
-/** Codes of a NOTIFICATION that a session sends by itself. RFC 4271 section 4.5; RFC 7313 section 5; RFC 9687 section 9. */
-export const ERROR = { header: 1, open: 2, update: 3, hold: 4, fsm: 5, cease: 6, routeRefresh: 7, sendHold: 8 } as const
-/** Subcodes of Cease. RFC 4486 section 3; RFC 8538 section 3; RFC 9384. */
-export const CEASE = {
-  maximumPrefixes: 1,
-  administrativeShutdown: 2,
-  peerDeconfigured: 3,
-  administrativeReset: 4,
-  connectionRejected: 5,
-  otherConfigurationChange: 6,
-  connectionCollision: 7,
-  outOfResources: 8,
-  hardReset: 9,
-  bfdDown: 10,
-} as const
-/** Subcodes of an OPEN error. RFC 4271 section 4.5; RFC 9234 section 4.2. */
-export const OPEN_ERROR = { version: 1, peerAs: 2, identifier: 3, holdTime: 6, roleMismatch: 11 } as const

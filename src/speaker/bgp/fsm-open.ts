@@ -1,5 +1,6 @@
+import { ERROR, FSM_ERROR } from '../../wire/bgp/iana.ts'
 import { confirm } from './fsm-connecting.ts'
-import { ERROR, type MessageError } from './fsm-events.ts'
+import type { MessageError } from './fsm-events.ts'
 import {
   type At,
   cease,
@@ -20,12 +21,11 @@ import {
 
 /** Rows of the table for OpenSent, OpenConfirm and Established: our OPEN is on its way, so every error is answered. RFC 4271 section 8.2.2. */
 
-/** Subcodes of a Finite State Machine Error: in which state a message was unexpected. RFC 6608 section 4. */
-const UNEXPECTED = { OpenSent: 1, OpenConfirm: 2, Established: 3 } as const
+/** A Finite State Machine Error: in which state a message was unexpected. RFC 6608 section 4. */
 const unexpectedIn =
-  (state: keyof typeof UNEXPECTED) =>
+  (state: Exclude<keyof typeof FSM_ERROR, 'unspecific'>) =>
   (at: At): Transition =>
-    fail(at, ERROR.fsm, UNEXPECTED[state])
+    fail(at, ERROR.fsm, FSM_ERROR[state])
 /** An expiry that no message brought about. */
 const fsmError = (at: At): Transition => fail(at, ERROR.fsm)
 
@@ -47,7 +47,7 @@ const CONNECTED = {
   AutomaticStart_with_DampPeerOscillations_and_PassiveTcpEstablishment: stay,
   AutomaticStop: (at: On<'AutomaticStop'>) => cease(at, at.event, 'more'),
   ConnectRetryTimer_Expires: fsmError,
-  HoldTimer_Expires: (at: At) => fail(at, ERROR.hold),
+  HoldTimer_Expires: (at: At) => fail(at, ERROR.holdTimerExpired),
   DelayOpenTimer_Expires: fsmError,
   IdleHoldTimer_Expires: fsmError,
   TcpConnection_Valid: track,
@@ -75,12 +75,12 @@ export const OPEN_SENT: Row = {
   BGPOpen: (at) => confirm(at, at.event.open),
   BGPOpenMsgErr: broken(ERROR.open),
   NotifMsgVerErr: (at) => told(at, at.event, 'same'),
-  KeepAliveMsg: unexpectedIn('OpenSent'),
-  UpdateMsg: unexpectedIn('OpenSent'),
-  UpdateMsgErr: unexpectedIn('OpenSent'),
+  KeepAliveMsg: unexpectedIn('openSent'),
+  UpdateMsg: unexpectedIn('openSent'),
+  UpdateMsgErr: unexpectedIn('openSent'),
   SendHoldTimer_Expires: fsmError,
-  RouteRefreshMsg: unexpectedIn('OpenSent'),
-  RouteRefreshMsgErr: unexpectedIn('OpenSent'),
+  RouteRefreshMsg: unexpectedIn('openSent'),
+  RouteRefreshMsgErr: unexpectedIn('openSent'),
   MessageWritten: stay,
 }
 
@@ -102,15 +102,15 @@ export const OPEN_CONFIRM: Row = {
   KeepaliveTimer_Expires: keepAlive,
   TcpConnectionFails: lost,
   /** A second OPEN on this connection; the OPEN of another connection comes to that one's machine, and as event 23 here if it wins. */
-  BGPOpen: unexpectedIn('OpenConfirm'),
+  BGPOpen: unexpectedIn('openConfirm'),
   BGPOpenMsgErr: broken(ERROR.open),
   NotifMsgVerErr: (at) => told(at, at.event, 'same'),
   KeepAliveMsg: establish,
-  UpdateMsg: unexpectedIn('OpenConfirm'),
-  UpdateMsgErr: unexpectedIn('OpenConfirm'),
+  UpdateMsg: unexpectedIn('openConfirm'),
+  UpdateMsgErr: unexpectedIn('openConfirm'),
   SendHoldTimer_Expires: fsmError,
-  RouteRefreshMsg: unexpectedIn('OpenConfirm'),
-  RouteRefreshMsgErr: unexpectedIn('OpenConfirm'),
+  RouteRefreshMsg: unexpectedIn('openConfirm'),
+  RouteRefreshMsgErr: unexpectedIn('openConfirm'),
   MessageWritten: stay,
 }
 
@@ -124,13 +124,13 @@ export const ESTABLISHED: Row = {
   ...CONNECTED,
   KeepaliveTimer_Expires: keepAlive,
   TcpConnectionFails: lost,
-  BGPOpen: unexpectedIn('Established'),
-  BGPOpenMsgErr: unexpectedIn('Established'),
+  BGPOpen: unexpectedIn('established'),
+  BGPOpenMsgErr: unexpectedIn('established'),
   NotifMsgVerErr: (at) => told(at, at.event, 'more'),
   KeepAliveMsg: heard,
   UpdateMsg: received,
   UpdateMsgErr: broken(ERROR.update),
-  SendHoldTimer_Expires: (at) => fail(at, ERROR.sendHold),
+  SendHoldTimer_Expires: (at) => fail(at, ERROR.sendHoldTimerExpired),
   RouteRefreshMsg: received,
   RouteRefreshMsgErr: broken(ERROR.routeRefresh),
   MessageWritten: written,

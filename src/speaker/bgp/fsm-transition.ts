@@ -1,15 +1,6 @@
+import { CEASE, ERROR } from '../../wire/bgp/iana.ts'
 import type { EndReason, FsmAction } from './fsm-actions.ts'
-import type { GracefulRestartCapability } from './fsm-events.ts'
-import {
-  CEASE,
-  ERROR,
-  type FsmEvent,
-  type FsmEventKind,
-  type FsmEventOf,
-  type Notification,
-  type PeerOpen,
-  type Stop,
-} from './fsm-events.ts'
+import type { FsmEvent, FsmEventKind, FsmEventOf, GracefulRestartCapability, Notification, PeerOpen, Stop } from './fsm-events.ts'
 import { ceaseFor, routeFate } from './graceful-restart.ts'
 import { type FsmTimer, jittered, NO_TIMES, OPEN_HOLD_MS, type SessionTimes, type TimeOffer } from './timers.ts'
 
@@ -171,7 +162,7 @@ export function cease(at: At, stop: Stop, counter: 'zero' | 'more'): Transition 
 /** Another connection was kept: Cease, "Connection Collision Resolution". It does not rest: nothing went wrong. RFC 4486 section 4. */
 export const collide = (at: At): Transition =>
   fall(at, {
-    reason: { kind: 'notification-sent', code: ERROR.cease, subcode: CEASE.connectionCollision, data: NOTHING },
+    reason: { kind: 'notification-sent', code: ERROR.cease, subcode: CEASE.collisionResolution, data: NOTHING },
     counter: 'more',
     damp: false,
   })

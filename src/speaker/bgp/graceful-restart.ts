@@ -1,5 +1,7 @@
+import { CEASE, ERROR } from '../../wire/bgp/iana.ts'
+import { hardReset } from '../../wire/bgp/notification.ts'
 import type { EndReason, RouteFate } from './fsm-actions.ts'
-import { CEASE, ERROR, type GracefulRestartCapability, type Notification, type Stop } from './fsm-events.ts'
+import type { GracefulRestartCapability, Notification, Stop } from './fsm-events.ts'
 
 /** Whether the peer keeps, and wants kept, routes over a restart: it named at least one family. RFC 4724 section 3. */
 export const restartsGracefully = (peer: GracefulRestartCapability | undefined): boolean => peer !== undefined && peer.families > 0
@@ -48,6 +50,6 @@ export function ceaseFor(
   peer: GracefulRestartCapability | undefined,
 ): Notification {
   const { subcode, data, hard } = stop
-  if (!hard || !notificationsAreGraceful(ours, peer)) return { code: ERROR.cease, subcode, data }
-  return { code: ERROR.cease, subcode: CEASE.hardReset, data: Uint8Array.of(ERROR.cease, subcode, ...data) }
+  const cease = { code: ERROR.cease, subcode, data }
+  return hard && notificationsAreGraceful(ours, peer) ? hardReset(cease) : cease
 }

@@ -1,4 +1,5 @@
-import { type MessageError, OPEN_ERROR, type PeerOpen } from './fsm-events.ts'
+import { OPEN_ERROR } from '../../wire/bgp/iana.ts'
+import type { MessageError, PeerOpen } from './fsm-events.ts'
 import { isHoldTime } from './timers.ts'
 
 /** Which AS a peer may have: one, any but ours (`external`) or ours (`internal`). */
@@ -30,9 +31,9 @@ function isExpected(asNumber: number, { localAs, expectedAs }: OpenExpectation):
 export function openError(open: PeerOpen, expectation: OpenExpectation): MessageError | undefined {
   const { asNumber, identifier, holdTimeSec } = open
   if (asNumber === 0 || asNumber === AS_TRANS || !isExpected(asNumber, expectation))
-    return { subcode: OPEN_ERROR.peerAs, data: bytes(asNumber, 4) }
+    return { subcode: OPEN_ERROR.badPeerAs, data: bytes(asNumber, 4) }
   const isOurs = asNumber === expectation.localAs && identifier === expectation.localIdentifier
-  if (identifier === 0 || isOurs) return { subcode: OPEN_ERROR.identifier, data: bytes(identifier, 4) }
-  if (!isHoldTime(holdTimeSec * 1000)) return { subcode: OPEN_ERROR.holdTime, data: bytes(holdTimeSec, 2) }
+  if (identifier === 0 || isOurs) return { subcode: OPEN_ERROR.badIdentifier, data: bytes(identifier, 4) }
+  if (!isHoldTime(holdTimeSec * 1000)) return { subcode: OPEN_ERROR.unacceptableHoldTime, data: bytes(holdTimeSec, 2) }
   return undefined
 }

@@ -1,7 +1,8 @@
 import { formatIp } from '../../addr/ip.ts'
+import { CEASE, ERROR, OPEN_ERROR } from '../../wire/bgp/iana.ts'
 import { hardResetReason, notificationName, shutdownText } from '../../wire/bgp/notification.ts'
 import type { EndReason } from './fsm-actions.ts'
-import { CEASE, ERROR, type Notification, OPEN_ERROR } from './fsm-events.ts'
+import type { Notification } from './fsm-events.ts'
 import { connectionCause } from './peer-error-tcp.ts'
 import type { PeerError } from './peer-report.ts'
 import type { PeerSettings } from './settings.ts'
@@ -83,7 +84,7 @@ export function causeOf(reason: EndReason, peer: PeerSettings, sight: ErrorSight
 }
 
 const CURE_PEER_LOG = 'Look at the log of the router, and at `openelb bgp capture`.'
-const isCollision = ({ code, subcode }: Notification): boolean => code === ERROR.cease && subcode === CEASE.connectionCollision
+const isCollision = ({ code, subcode }: Notification): boolean => code === ERROR.cease && subcode === CEASE.collisionResolution
 
 function sentCause(notification: Notification, peer: PeerSettings, sight: ErrorSight): PeerCause | undefined {
   const name = notificationName(notification)
@@ -91,10 +92,10 @@ function sentCause(notification: Notification, peer: PeerSettings, sight: ErrorS
   switch (notification.code) {
     case ERROR.open:
       return openCause(notification, peer, sight)
-    case ERROR.hold:
+    case ERROR.holdTimerExpired:
       // Before the OPEN of the peer no hold time was agreed on.
       return sight.holdMs === 0 ? connectionCause('mute', peer, sight) : holdCause(peer, sight)
-    case ERROR.sendHold:
+    case ERROR.sendHoldTimerExpired:
       return {
         code: 'send-hold',
         message: 'The peer has taken no byte of ours for too long, though it sends its own.',
@@ -140,13 +141,13 @@ const expectedText = ({ expectedAs, localAs }: PeerSettings): string => {
 
 function openCause({ subcode }: Notification, peer: PeerSettings, { peerAs, peerRouterId, detail }: ErrorSight): PeerCause {
   switch (subcode) {
-    case OPEN_ERROR.peerAs:
+    case OPEN_ERROR.badPeerAs:
       return {
         code: 'as',
         message: `The peer is of AS ${peerAs ?? 'unknown'}, and AS ${expectedText(peer)} was expected.`,
         cure: 'Set conf.peerAs to the AS of the router, or conf.dynamicAs where it may be any.',
       }
-    case OPEN_ERROR.identifier: {
+    case OPEN_ERROR.badIdentifier: {
       const id = peerRouterId === undefined ? 'a wrong one' : formatIp({ family: 'IPv4', value: BigInt(peerRouterId) })
       return {
         code: 'router-id',
@@ -154,11 +155,11 @@ function openCause({ subcode }: Notification, peer: PeerSettings, { peerAs, peer
         cure: 'Give the router, or BgpConf.spec.routerId, another router id.',
       }
     }
-    case OPEN_ERROR.holdTime:
+    case OPEN_ERROR.unacceptableHoldTime:
       return { code: 'hold-time', message: 'The peer wants a hold time of 1 or 2 s.', cure: 'Give the router a hold time of at least 3 s.' }
     case OPEN_ERROR.roleMismatch:
       return { code: 'role', message: `The roles do not fit: ${detail ?? 'no pair'}.`, cure: 'Set conf.role, or the role of the router.' }
-    case UNSUPPORTED_CAPABILITY:
+    case OPEN_ERROR.unsupportedCapability:
       return {
         code: 'families',
         message: 'The peer has none of the address families of this session.',
@@ -168,8 +169,6 @@ function openCause({ subcode }: Notification, peer: PeerSettings, { peerAs, peer
       return { code: 'open', message: `The OPEN of the peer was refused: ${detail ?? `subcode ${subcode}`}.`, cure: CURE_PEER_LOG }
   }
 }
-
-const UNSUPPORTED_CAPABILITY = 7
 
 function receivedCause(notification: Notification, peer: PeerSettings): PeerCause | undefined {
   if (isCollision(notification)) return undefined
@@ -184,12 +183,12 @@ function receivedCause(notification: Notification, peer: PeerSettings): PeerCaus
 const printable = (text: string): string => text.replace(/\p{Cc}/gu, '\u{fffd}')
 
 function cureOf({ code, subcode }: Notification, { localAs }: PeerSettings): string {
-  if (code === ERROR.open && subcode === OPEN_ERROR.peerAs) return `Configure us as AS ${localAs} on the router.`
-  if (code === ERROR.open && subcode === UNSUPPORTED_CAPABILITY) return 'Activate the same address families on the router.'
+  if (code === ERROR.open && subcode === OPEN_ERROR.badPeerAs) return `Configure us as AS ${localAs} on the router.`
+  if (code === ERROR.open && subcode === OPEN_ERROR.unsupportedCapability) return 'Activate the same address families on the router.'
   if (code === ERROR.cease && subcode === CEASE.administrativeShutdown) return 'Its operator has shut it down; nothing is to be done here.'
   if (code === ERROR.cease && subcode === CEASE.peerDeconfigured) return 'Configure us as a neighbor of the router.'
   if (code === ERROR.cease && subcode === CEASE.maximumPrefixes) return 'Raise the prefix limit for us on the router.'
   if (code === ERROR.cease && subcode === CEASE.bfdDown) return 'See whether the link is alive: its BFD lost us.'
-  if (code === ERROR.hold) return 'It heard nothing of us for its hold time: look at the link and at the load of this node.'
+  if (code === ERROR.holdTimerExpired) return 'It heard nothing of us for its hold time: look at the link and at the load of this node.'
   return CURE_PEER_LOG
 }

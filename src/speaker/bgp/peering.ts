@@ -1,8 +1,9 @@
+import { CEASE, ERROR } from '../../wire/bgp/iana.ts'
 import { type Direction, type Side, survivor } from './collision.ts'
 import { afterFailure, CALM, type Oscillation, restMs } from './dampening.ts'
 import { step } from './fsm.ts'
 import type { FsmAction } from './fsm-actions.ts'
-import { CEASE, ERROR, type FsmEvent, type Notification, type Stop } from './fsm-events.ts'
+import type { FsmEvent, Notification, Stop } from './fsm-events.ts'
 import { type Fsm, type FsmSettings, type FsmSurroundings, fall, idleFsm, isRunning, type Transition } from './fsm-transition.ts'
 import { restartsGracefully } from './graceful-restart.ts'
 import { jittered } from './timers.ts'
@@ -215,7 +216,7 @@ function idleHoldMs({ surroundings, oscillation }: Turn, { fsm }: Link, event: F
   return jittered(restMs(fsm.state === 'Idle' ? oscillation : afterFailure(oscillation, nowMs), nowMs), chance)
 }
 
-const isCollision = ({ code, subcode }: Notification): boolean => code === ERROR.cease && subcode === CEASE.connectionCollision
+const isCollision = ({ code, subcode }: Notification): boolean => code === ERROR.cease && subcode === CEASE.collisionResolution
 
 /**
  * What counts as an oscillation: an end that is neither a collision, nor a restart, nor a stop, nor a connection that closes before the

@@ -1,10 +1,10 @@
 import { EXTENDED_MESSAGE_MAX, type Frame, MESSAGE_MAX } from '../../wire/bgp/header.ts'
+import { ERROR, OPEN_ERROR } from '../../wire/bgp/iana.ts'
 import { negotiate } from '../../wire/bgp/negotiate.ts'
 import { parseNotification } from '../../wire/bgp/notification.ts'
 import { parseOpen } from '../../wire/bgp/open.ts'
 import type { ProtocolError } from '../../wire/bgp/protocol-error.ts'
 import { parseRouteRefresh } from '../../wire/bgp/route-refresh.ts'
-import { ERROR, OPEN_ERROR } from './fsm-events.ts'
 import { readInbound } from './inbound-update.ts'
 import type { LinkEvent } from './peering.ts'
 import { countMessage, countWithdrawals } from './session-counts.ts'
@@ -112,7 +112,7 @@ function takeNotification(state: PeerState, link: SessionLink, body: Uint8Array,
   const { code, subcode } = read.value
   const data = read.value.data.slice()
   countNotification(state, 'received', code, subcode)
-  const isVersion = code === ERROR.open && subcode === OPEN_ERROR.version
+  const isVersion = code === ERROR.open && subcode === OPEN_ERROR.unsupportedVersion
   tell(state, link.id, { kind: isVersion ? 'NotifMsgVerErr' : 'NotifMsg', code, subcode, data })
 }
 
