@@ -1,4 +1,4 @@
-import { OPEN_ERROR } from '../../wire/bgp/iana.ts'
+import { AS_TRANS, OPEN_ERROR } from '../../wire/bgp/iana.ts'
 import type { MessageError, PeerOpen } from './fsm-events.ts'
 import { isHoldTime } from './timers.ts'
 
@@ -11,7 +11,6 @@ export interface OpenExpectation {
   readonly expectedAs: ExpectedAs
 }
 
-const AS_TRANS = 23_456
 const bytes = (value: number, length: 2 | 4): Uint8Array => {
   const out = new Uint8Array(4)
   new DataView(out.buffer).setUint32(0, value)

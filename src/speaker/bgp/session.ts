@@ -259,6 +259,8 @@ const REST_MS = 500
 
 function survivesRestart({ established, settings }: PeerState): boolean {
   if (established === undefined || settings.gracefulRestart === undefined || settings.gracefulRestart.restartSec === 0) return false
+  // Of a family that we do not name, the router drops the routes with the connection.
+  if (!settings.families.some(({ restarts }) => restarts)) return false
   return established.theirs.capabilities.some(({ kind }) => kind === 'graceful-restart')
 }
 

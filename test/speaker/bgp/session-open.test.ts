@@ -8,6 +8,7 @@ import type { Capability } from '../../../src/wire/bgp/capabilities.ts'
 import { negotiate } from '../../../src/wire/bgp/negotiate.ts'
 import { type Open, parseOpen, serializeOpen } from '../../../src/wire/bgp/open.ts'
 import { type PeerText, peerOf } from '../support/bgp-settings.ts'
+import { createPaperSession } from './support/paper-session.ts'
 
 const FRESH = { node: 'node-1', ageMs: 0, hadSession: false }
 const settings = (over: Partial<PeerText> = {}): PeerSettings => peerOf({ remote: '192.0.2.1', ...over })
@@ -125,4 +126,24 @@ t.test('the words for the status', async (t) => {
     families: 1,
     notification: true,
   })
+})
+
+t.test('which sessions a restart may leave without a word', async (t) => {
+  const gracefulRestart = { restartSec: 60, notification: false, longLivedSec: undefined }
+  const theirs: Capability = { kind: 'graceful-restart', restarting: false, notification: false, restartSeconds: 60, families: [] }
+  const cases: readonly [string, Partial<PeerText>, readonly Capability[], boolean][] = [
+    ['both do, the router helps only', { gracefulRestart }, [theirs], true],
+    ['the router does not', { gracefulRestart }, [], false],
+    ['we do not', {}, [theirs], false],
+    ['we help only', { gracefulRestart: { ...gracefulRestart, restartSec: 0 } }, [theirs], false],
+    ['we name no family', { gracefulRestart, restarts: false }, [theirs], false],
+  ]
+  for (const [name, over, said, want] of cases) {
+    const family: Capability = { kind: 'multiprotocol', afi: 1, safi: 1 }
+    const session = createPaperSession({ peerAs: 65_002, localAs: 65_001, settings: over, capabilities: [family, ...said] })
+    t.equal(session.survivesRestart(), false, `${name}: before there is one`)
+    session.establish()
+    t.equal(session.report().state, 'Established', name)
+    t.equal(session.survivesRestart(), want, name)
+  }
 })

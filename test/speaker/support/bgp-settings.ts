@@ -34,6 +34,8 @@ export interface PeerText {
   readonly families?: readonly ('IPv4' | 'IPv6')[]
   /** For all families. */
   readonly addPathSend?: number
+  /** Whether the families are named in the capability Graceful Restart; true when left out. */
+  readonly restarts?: boolean
   readonly gracefulRestart?: PeerRestart
   readonly nextHop?: NextHopMode
   readonly bfd?: Partial<BfdSettings>
@@ -87,7 +89,7 @@ export function peerOf(text: PeerText): PeerSettings {
       connectRetryMs: text.connectRetryMs ?? 1000,
       advertisementMs: text.advertisementMs ?? 0,
     },
-    families: families.map((family) => ({ family, addPathSend: text.addPathSend ?? 0, restarts: true })),
+    families: families.map((family) => ({ family, addPathSend: text.addPathSend ?? 0, restarts: text.restarts ?? true })),
     gracefulRestart: text.gracefulRestart,
     nextHop: text.nextHop ?? 'self',
     bfd: text.bfd && {

@@ -21,6 +21,8 @@ export interface PaperSession {
   /** Bytes of the peer. */
   receive(bytes: Uint8Array): void
   report(): PeerReport
+  /** Whether an end without a word leaves our routes there. */
+  survivesRestart(): boolean
   /** The connection is there and was neither finished nor destroyed. */
   isOpen(): boolean
   /** What was sent last, header included. */
@@ -115,6 +117,7 @@ export function createPaperSession({
     },
     receive: (bytes) => link?.receive(bytes),
     report: () => session.report(undefined),
+    survivesRestart: () => session.survivesRestart(),
     isOpen: () => link?.isOpen() ?? false,
     lastSent: () => link?.lastSent(),
     wake: () => session.wake(),
