@@ -29,10 +29,11 @@ interface PeerStatus {
   }
 }
 
+/** As OpenELB leaves them. */
 const kind = (name: string, objectKind: string, spec: object): Manifest => ({
   apiVersion: GROUP,
   kind: objectKind,
-  metadata: { name },
+  metadata: { name, finalizers: ['finalizer.lb.kubesphere.io/v1alpha1'] },
   spec,
 })
 
