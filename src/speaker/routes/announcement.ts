@@ -97,4 +97,6 @@ export function announcedReport(claim: AddressClaimObject, means: BgpMeans, { no
 }
 
 const unknownPeersText = (names: readonly string[]): string =>
-  `spec.bgp.peers of the Eip, or the annotation openelb.io/bgp-peers of the Service, names no BgpPeer that there is: ${names.slice(0, NODES_NAMED).join(', ')}`
+  names.length === 0
+    ? 'the annotation openelb.io/bgp-peers of the Service names none of the BgpPeers in spec.bgp.peers of the Eip: choose among those'
+    : `spec.bgp.peers of the Eip, or the annotation openelb.io/bgp-peers of the Service, names no BgpPeer that there is: ${names.slice(0, NODES_NAMED).join(', ')}`

@@ -80,17 +80,24 @@ function attributesOf(localPref: number | undefined, med: number | undefined, al
 
 /**
  * What the route of one address says, of its Eip and of the Services that hold it. Communities are united. Of two Services that share an
- * address the first one's numbers count, and a Service's before those of the Eip; peers that any of them may tell are told.
+ * address the first one's numbers count, and a Service's before those of the Eip. Peers that any of them names are told, but only of those
+ * that the Eip names: an administrator writes the Eip, and a tenant chooses among them.
  */
 export function mergedWishes(eip: RouteWishes, services: readonly RouteWishes[]): RouteWishes {
   const speaking = services.filter((one) => one !== NO_WISHES)
   if (speaking.length === 0) return eip
-  const peers = services.map((one) => one.peers ?? eip.peers)
+  const peers = services.map((one) => common(one.peers, eip.peers))
   return {
     attributes: mergedAttributes([...speaking, eip].map(({ attributes }) => attributes)),
     peers: united(peers),
     problems: [],
   }
+}
+
+/** Peers that both name, where undefined names all. */
+function common(some: readonly string[] | undefined, others: readonly string[] | undefined): readonly string[] | undefined {
+  if (some === undefined || others === undefined) return some ?? others
+  return some.filter((name) => others.includes(name))
 }
 
 /** Peers that any of these names; undefined, all, as soon as one says nothing. */

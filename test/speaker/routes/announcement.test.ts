@@ -24,6 +24,7 @@ t.test('what a claim says of itself, first of all what an administrator has to d
   t.equal(reason(claim, MEANS, {}), 'NoSession')
   t.equal(reason(claim, MEANS, { toPeers: ['other', 'tor'] }), 'NoSession')
   t.match(announcedReport(claim, MEANS, { toPeers: ['other'] }), { reason: 'NoBgpPeer', message: /names no BgpPeer that there is: other$/ })
+  t.match(announcedReport(claim, MEANS, { toPeers: [] }), { reason: 'NoBgpPeer', message: /choose among those$/ })
   t.match(announcedReport({ ...claim, status: { announcers } }, MEANS, {}), { status: 'True', reason: 'Announced' })
 })
 

@@ -140,7 +140,21 @@ t.test('attributes: communities are united, a Service goes before its Eip, the f
     largeCommunities: [{ global: 1, local1: 2, local2: 3 }],
   })
   t.equal(lines[0]?.attributes.extendedCommunities.length, 1)
-  t.same(lines[0]?.peers, ['a', 'b', 'tor'])
+  t.same(lines[0]?.peers, ['tor'], 'a Service chooses among the peers of its Eip')
+})
+
+t.test('peers: a Service chooses among those of its Eip, and among all where the Eip names none', async (t) => {
+  const peersOf = (eip: readonly string[] | undefined, service: string) => {
+    const { lines } = planOf({
+      claims: [bgpClaim('192.0.2.1')],
+      eips: { pool: { bgp: eip === undefined ? {} : { peers: [...eip] } } },
+      services: { 'default/web': { annotations: { 'openelb.io/bgp-peers': service } } },
+    })
+    return lines[0]?.peers
+  }
+  t.same(peersOf(undefined, 'b, a'), ['a', 'b'])
+  t.same(peersOf(['a', 'c'], 'b, a'), ['a'])
+  t.same(peersOf(['c'], 'b, a'), [], 'nobody')
 })
 
 t.test('what cannot be read of annotations is told with its Service, once for a claim', async (t) => {
