@@ -40,7 +40,7 @@ export async function runUnits(files: readonly string[], print: Print): Promise<
     failed.add(point.name)
     print(failuresOf(point.text))
   })
-  const tap = ['node_modules/tap/dist/esm/run.mjs', 'run', '--reporter=tap', '--timeout=120']
+  const tap = ['node_modules/tap/dist/esm/run.mjs', 'run', '--reporter=tap', '--timeout=240']
   const coverage = ['--allow-incomplete-coverage', '--coverage-report=json-summary']
   const outcome = await runProgram({ argv: [...tap, ...coverage, ...files], limitMs: UNIT_LIMIT_MS, onLine: reader.line })
   const tally = reader.tally()
