@@ -11,7 +11,7 @@ export interface KeptThread<ToThread> {
   post(message: ToThread): void
   /** The thread does its work: the next restart is quick again. */
   succeeded(): void
-  /** The thread is told to end, and is ended when it does not. Idempotent. */
+  /** The thread is told to end, and is ended when it does not. Idempotent: every call resolves when it has ended. */
   close(): Promise<void>
 }
 
@@ -51,12 +51,12 @@ interface State<ToThread> {
   running: Running<ToThread> | undefined
   failure: string | undefined
   attempts: number
-  closed: boolean
+  closing: Promise<void> | undefined
 }
 
 /** Starts the thread. It is started again with backoff when it ends, and onStart is called each time. */
 export function keepThread<ToThread>(options: KeptThreadOptions<ToThread>): KeptThread<ToThread> {
-  const state: State<ToThread> = { running: undefined, failure: undefined, attempts: 0, closed: false }
+  const state: State<ToThread> = { running: undefined, failure: undefined, attempts: 0, closing: undefined }
   start(options, state)
   return {
     get failure() {
@@ -66,16 +66,18 @@ export function keepThread<ToThread>(options: KeptThreadOptions<ToThread>): Kept
     succeeded() {
       state.attempts = 0
     },
-    async close() {
-      if (state.closed) return
-      state.closed = true
-      const { running } = state
-      if (running === undefined) return
-      running.post(options.stop)
-      const stopped = await Promise.race([running.exited.then(() => true), options.clock.sleep(options.stopWithinMs).then(() => false)])
-      if (!stopped) await running.thread.terminate()
+    close() {
+      state.closing ??= stop(options, state)
+      return state.closing
     },
   }
+}
+
+async function stop<ToThread>(options: KeptThreadOptions<ToThread>, { running }: State<ToThread>): Promise<void> {
+  if (running === undefined) return
+  running.post(options.stop)
+  const stopped = await Promise.race([running.exited.then(() => true), options.clock.sleep(options.stopWithinMs).then(() => false)])
+  if (!stopped) await running.thread.terminate()
 }
 
 function start<ToThread>(options: KeptThreadOptions<ToThread>, state: State<ToThread>): void {
@@ -89,8 +91,8 @@ function start<ToThread>(options: KeptThreadOptions<ToThread>, state: State<ToTh
       spawned.ended?.()
       state.running = undefined
       resolve()
-      options.onEnd(state.failure ?? 'it ended', state.closed)
-      if (!state.closed) startAgain(options, state)
+      options.onEnd(state.failure ?? 'it ended', state.closing !== undefined)
+      if (state.closing === undefined) startAgain(options, state)
     })
   })
   state.running = { ...spawned, exited }
@@ -102,7 +104,7 @@ function startAgain<ToThread>(options: KeptThreadOptions<ToThread>, state: State
   const delayMs = backoffDelayMs({ attempt: state.attempts, baseMs: 50, maxMs: 5000, random: options.random })
   options.logger.error(`the ${options.title} thread ended; starting it again`, { reason: state.failure ?? 'exit', delayMs })
   options.clock.setTimer(delayMs, () => {
-    if (state.closed) return
+    if (state.closing !== undefined) return
     state.failure = undefined
     start(options, state)
   })
