@@ -106,6 +106,8 @@ if (refused !== undefined) {
     ask(2)
     await until('an answer', () => counters(announcer, 2)?.responses === responses + 1)
     t.ok(logged.some((text) => /the layer 2 thread ended; starting it again/.test(text)))
+    // Counters are shared memory, and what is said of sockets is a message.
+    await until('word of its sockets', () => announcer.health().serves)
     t.same(announcer.health(), { problems: [], serves: true, brokenInterfaces: new Set() })
   })
 
