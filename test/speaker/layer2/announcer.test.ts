@@ -44,6 +44,7 @@ if (refused !== undefined) {
   await t.test('answers what is in the table, and only that', async (t) => {
     announcer.announce([line(1), line(2)])
     await until('two gratuitous pairs', () => gratuitous(announcer, 1) === 1 && gratuitous(announcer, 2) === 1)
+    await until('word of its sockets', () => announcer.health().serves)
     t.same(announcer.health(), { problems: [], serves: true, brokenInterfaces: new Set() })
     ask(1)
     ask(1)
