@@ -55,7 +55,11 @@ export interface InformerOptions<T> {
   readonly random?: () => number
 }
 
-const BACKOFF = { baseMs: 100, maxMs: 10_000 } as const
+/**
+ * Speakers that started while the API server was away must all be back within less than the time after which one that was never heard is
+ * taken for dead (5 s): whoever waits longer than the others loses its addresses.
+ */
+const BACKOFF = { baseMs: 100, maxMs: 3000 } as const
 /** Watches of many processes must not all end in the same second: each asks for 5 to 10 minutes. */
 const SHORTEST_WATCH_MS = 300_000
 /** Two bookmarks are due in this time, if anything happens at all. */
