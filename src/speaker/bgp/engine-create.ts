@@ -1,6 +1,4 @@
 import { isDeepStrictEqual } from 'node:util'
-import type { Clock } from '../../runtime/clock.ts'
-import type { Logger } from '../../runtime/logger.ts'
 import { CEASE } from '../../wire/bgp/iana.ts'
 import type { BfdChange, BfdSessions, BfdSpec } from '../bfd/settings.ts'
 import type { BgpEngine } from './engine.ts'
@@ -10,19 +8,11 @@ import { createLineTable, type LineTable } from './rib-out/line-table.ts'
 import { createRibOut, type RibOut } from './rib-out/rib-out.ts'
 import type { BgpLine } from './route.ts'
 import { createPeerSession, type PeerSession } from './session.ts'
-import type { Arrival, BgpListener, BgpTransport } from './session-transport.ts'
+import type { SessionOptions } from './session-state.ts'
+import type { Arrival, BgpListener } from './session-transport.ts'
 import type { BgpSettings, ListenSettings, PeerSettings } from './settings.ts'
 
-export interface EngineOptions {
-  /** The name of this node. */
-  readonly node: string
-  readonly transport: BgpTransport
-  readonly clock: Clock
-  readonly logger: Logger
-  /** 0 to 1, for jitter. */
-  readonly random: () => number
-  /** When this process started, by clock.monotonicMs(): 0 for the real clock. */
-  readonly startedMs: number
+export interface EngineOptions extends SessionOptions {
   /** The sessions of BFD; undefined: peers that want BFD do without. */
   readonly openBfd: ((onChange: (change: BfdChange) => void) => BfdSessions) | undefined
   /** A state, a cause or what is listened on has changed; several changes together are told once. */
